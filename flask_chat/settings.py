@@ -1,0 +1,490 @@
+"""Everything that can be set, in one frozen value: each field with its unit, default and a sentence.
+
+A field `x` is the variable `CHAT_X` and the option `--x`. The command line wins over the
+environment, the environment over what platforms set (PORT, HOST, SECRET_KEY, REDIS_URL), and that
+over the default. `load` reads them all and names every mistake at once; cli.py is next door.
+
+Limits are plain numbers, and 0 lifts one. The field keeps the 0 that was asked for;
+`settings.limit("members_per_room")` gives the number to compare with, `math.inf` when it is lifted.
+"""
+
+import difflib
+import ipaddress
+import math
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit, urlunsplit
+
+PREFIX = "CHAT_"
+HIDDEN = "(hidden)"
+
+# One character of a message can take this much of a packet: two \uXXXX escapes, as written by JSON
+# encoders that keep to ASCII. The rest of the packet is its envelope: event name, key, ids.
+BYTES_PER_CHARACTER = 12
+PACKET_ENVELOPE_BYTES = 1024
+
+Value = TypeVar("Value")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used. `mistakes` has one line each; the text lists them all."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        count = "one setting" if len(mistakes) == 1 else f"{len(mistakes)} settings"
+        lines = "\n".join(f"  {mistake}" for mistake in mistakes)
+        super().__init__(f"Flask Chat App cannot start, {count} to put right:\n{lines}")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a setting besides its value."""
+
+    sentence: str
+    read: Callable[[str], object]  # text to value; ValueError when the text is of another kind
+    fault: Callable[[Any], str]  # what is wrong with a value, "" when nothing is
+    unit: str = ""
+    lifts: bool = False  # a limit that 0 lifts
+    is_secret: bool = False
+    fallback: str = ""  # a variable that platforms set
+    default: str = ""  # in words, where the value does not say it
+
+
+def _setting(default: Value, about: About) -> Value:
+    return field(default=default, metadata={"about": about})
+
+
+def _whole(
+    default: int,
+    unit: str,
+    sentence: str,
+    *,
+    lowest: int = 1,
+    highest: float = math.inf,
+    lifts: bool = False,
+    fallback: str = "",
+) -> int:
+    fault = _range_fault("a whole number", lowest, highest, lifts)
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+            raise ValueError(fault(None))
+        return int(text)
+
+    def check(value: object) -> str:
+        return fault(value if isinstance(value, int) else None)
+
+    return _setting(default, About(sentence, read, check, unit, lifts, fallback=fallback))
+
+
+def _number(
+    default: float,
+    unit: str,
+    sentence: str,
+    *,
+    lowest: float = 0,
+    highest: float = math.inf,
+    lifts: bool = False,
+) -> float:
+    fault = _range_fault("a number", lowest, highest, lifts)
+
+    def read(text: str) -> float:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", text):
+            raise ValueError(fault(None))
+        return float(text)
+
+    def check(value: object) -> str:
+        is_finite = isinstance(value, int | float) and math.isfinite(value)
+        return fault(value if is_finite else None)
+
+    return _setting(default, About(sentence, read, check, unit, lifts))
+
+
+def _range_fault(kind: str, lowest: float, highest: float, lifts: bool) -> Callable[[object], str]:
+    span = f" from {lowest} to {highest}" if highest < math.inf else f" of {lowest} or more"
+    sentence = f"must be {kind}{span}{', or 0 for no limit' if lifts else ''}"
+
+    def fault(value: object) -> str:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return sentence
+        return "" if (lifts and value == 0) or lowest <= value <= highest else sentence
+
+    return fault
+
+
+def _choice(default: str, sentence: str, *choices: str) -> str:
+    def check(value: object) -> str:
+        return "" if value in choices else f"must be {' or '.join(choices)}"
+
+    return _setting(default, About(sentence, str.lower, check))
+
+
+def _text(default: str, about: About) -> str:
+    return _setting(default, about)
+
+
+def _host_fault(value: object) -> str:
+    is_name = isinstance(value, str) and re.fullmatch(
+        r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", value
+    )
+    return "" if is_name or _is_address(value) else "must be an address or the name of a host"
+
+
+def _is_address(value: object) -> bool:
+    try:
+        ipaddress.ip_address(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _store_fault(value: object) -> str:
+    scheme = str(value).partition(":")[0].lower()
+    if value == "memory:":
+        return ""
+    if scheme in {"sqlite", "redis", "rediss"}:
+        name = "SQLite" if scheme == "sqlite" else "Redis"
+        return f"the {name} store is not there yet, set memory: to keep rooms in memory"
+    return "must be memory:"
+
+
+def _secret_fault(value: object) -> str:
+    is_long = isinstance(value, str) and len(value) >= 16
+    return "" if is_long else "must have 16 characters or more, best 32 random ones"
+
+
+def _read_origins(text: str) -> tuple[str, ...]:
+    return tuple(part.rstrip("/").lower() for part in re.split(r"[,\s]+", text) if part)
+
+
+def _origins_fault(value: object) -> str:
+    usable = isinstance(value, tuple) and all(
+        origin == "*" or re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]+)?", origin)
+        for origin in value
+    )
+    return "" if usable else "must be origins such as https://chat.example, with commas between"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings:
+    """The settings of one app. `Settings()` are the defaults, with a fresh secret key.
+
+    Raises SettingsError, which lists every value that is out of range or contradicts another.
+    """
+
+    host: str = _text(
+        "127.0.0.1",
+        About(
+            "The address to listen on. 0.0.0.0 or :: is every address of this machine, so that "
+            "others in the network can join.",
+            lambda text: text.removeprefix("[").removesuffix("]"),
+            _host_fault,
+            fallback="HOST",
+        ),
+    )
+    port: int = _whole(
+        5000,
+        "",
+        "The port to listen on. 0 takes a free one, which the first line of the output tells.",
+        lowest=0,
+        highest=65535,
+        fallback="PORT",
+    )
+    store: str = _text(
+        "memory:",
+        About(
+            "Where rooms are kept. memory: keeps them in the process, for as long as it runs.",
+            str,
+            _store_fault,
+            fallback="REDIS_URL",
+        ),
+    )
+    secret_key: str = _text(
+        "",
+        About(
+            "Signs member tokens and sessions. Without one, people have to join again after a "
+            "restart.",
+            str,
+            _secret_fault,
+            is_secret=True,
+            fallback="SECRET_KEY",
+            default="made at each start",
+        ),
+    )
+    allowed_origins: tuple[str, ...] = _setting(
+        (),
+        About(
+            "More origins whose pages may connect, with commas between; * is every page there is.",
+            _read_origins,
+            _origins_fault,
+            default="the app's own",
+        ),
+    )
+    trusted_proxies: int = _whole(
+        0,
+        "hops",
+        "How many proxies stand in front, whose X-Forwarded-… headers are believed.",
+        lowest=0,
+        highest=10,
+    )
+    name_limit_characters: int = _whole(
+        32, "characters", "The longest name of a member.", lifts=True
+    )
+    message_limit_characters: int = _whole(4000, "characters", "The longest message.", lifts=True)
+    posts_burst: int = _whole(
+        10, "messages", "How many messages a member may send at one go.", lifts=True
+    )
+    posts_per_second: float = _number(
+        2.0,
+        "messages per second",
+        "How many messages a member may send in the long run.",
+        lowest=0.01,
+        lifts=True,
+    )
+    members_per_room: int = _whole(500, "members", "The most people in one room.", lifts=True)
+    history_limit_events: int = _whole(
+        10_000, "events", "The newest events of a room that are kept; older ones go.", lifts=True
+    )
+    rooms_per_hour: int = _whole(
+        20, "rooms per hour", "How many rooms one address may create.", lifts=True
+    )
+    joins_per_minute: int = _whole(
+        60, "joins per minute", "How many times one address may join a room.", lifts=True
+    )
+    failed_lookups_per_minute: int = _whole(
+        10, "codes per minute", "How many wrong codes one client may try.", lifts=True
+    )
+    room_limit: int = _whole(100_000, "rooms", "The most rooms at a time.", lifts=True)
+    room_grace_seconds: float = _number(
+        3600.0,
+        "seconds",
+        "How long a room lives on after the last member has gone.",
+        lowest=0.1,
+    )
+    leave_grace_seconds: float = _number(
+        20.0,
+        "seconds",
+        "How long a member may be gone before the others are told. 0 tells them at once.",
+    )
+    packet_limit_bytes: int = _whole(
+        65_536, "bytes", "The largest Socket.IO packet of a client.", lowest=1024, lifts=True
+    )
+    backlog_limit_bytes: int = _whole(
+        1_048_576,
+        "bytes",
+        "The most unsent bytes for one connection; a slower reader is cut off and catches up.",
+        lowest=1024,
+        lifts=True,
+    )
+    connections_per_address: int = _whole(
+        200, "connections", "The most open connections of one address.", lifts=True
+    )
+    upload_limit_bytes: int = _whole(
+        10_485_760, "bytes", "The largest file.", lowest=1024, lifts=True
+    )
+    ping_interval_seconds: float = _number(
+        25.0, "seconds", "How often a connection is asked whether it is alive.", lowest=0.1
+    )
+    ping_timeout_seconds: float = _number(
+        20.0, "seconds", "How long it may take to answer before it counts as lost.", lowest=0.1
+    )
+    log_format: str = _choice(
+        "text", "text for people, json for machines: one object a line.", "text", "json"
+    )
+    log_level: str = _choice(
+        "info", "The least weight of what is logged.", "debug", "info", "warning", "error"
+    )
+
+    secret_key_is_made: bool = field(init=False, default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.secret_key:
+            object.__setattr__(self, "secret_key", secrets.token_urlsafe(32))
+            object.__setattr__(self, "secret_key_is_made", True)
+        values = {name: getattr(self, name) for name in ABOUT}
+        faults = {name: about.fault(values[name]) for name, about in ABOUT.items()}
+        mistakes = [f"{name}: {fault}" for name, fault in faults.items() if fault]
+        if not mistakes:
+            mistakes = [f"{name}: {fault}" for name, fault in _contradictions(values)]
+        if mistakes:
+            raise SettingsError(mistakes)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """The settings of the environment alone. Raises SettingsError."""
+        return load(environ=environ).settings
+
+    def limit(self, name: str) -> float:
+        """The limit as a number to compare with: `math.inf` where 0 has lifted it.
+
+        Raises ValueError for a setting that 0 does not lift, such as a grace or an interval.
+        """
+        if name not in ABOUT or not ABOUT[name].lifts:
+            raise ValueError(f"{name} is not a limit")
+        return cast(float, getattr(self, name)) or math.inf
+
+    def shown(self, name: str) -> str:
+        """A value as text for people and logs, with secrets and passwords in URLs hidden."""
+        value = getattr(self, name)
+        if ABOUT[name].is_secret:
+            return HIDDEN
+        if name == "store":
+            return _without_password(value)
+        if isinstance(value, tuple):
+            return ", ".join(value)
+        return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={self.shown(name)!r}" for name in ABOUT)
+        return f"Settings({shown})"
+
+
+ABOUT: dict[str, About] = {  # field → what is known of it, in the order of the class
+    each.name: each.metadata["about"] for each in fields(Settings) if "about" in each.metadata
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each field where its value came from: "--port", "CHAT_PORT", "default"."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + name.upper()
+
+
+def option(name: str) -> str:
+    """The command-line option of a field."""
+    return "--" + name.replace("_", "-")
+
+
+def load(
+    options: Mapping[str, str | None] | None = None, environ: Mapping[str, str] | None = None
+) -> Loaded:
+    """Read the settings from options (field → text as typed) and from the environment.
+
+    An empty variable counts as not set. Secrets may be kept in a file named by `…_FILE`.
+    Raises SettingsError with all mistakes of all sources, each with the name it was given by.
+    """
+    environ = os.environ if environ is None else environ
+    given = {name: text for name, text in (options or {}).items() if text is not None}
+    mistakes = _unknown_names(environ)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, about in ABOUT.items():
+        try:
+            found = _find(name, about, given, environ)
+        except ValueError as error:
+            mistakes.append(str(error))
+            continue
+        if found is None:
+            sources[name] = "made for this process" if about.is_secret else "default"
+            continue
+        text, sources[name] = found
+        try:
+            values[name] = about.read(text.strip())
+            fault = about.fault(values[name])
+        except ValueError as error:
+            fault = str(error)
+        if fault:
+            mistakes.append(_mistake(name, text, sources[name], fault))
+            values.pop(name, None)
+    if not mistakes:
+        defaults = {each.name: each.default for each in fields(Settings)}
+        for name, fault in _contradictions({**defaults, **values}):
+            mistakes.append(f"{sources[name] if name in values else variable(name)}: {fault}")
+    if mistakes:
+        raise SettingsError(mistakes)
+    return Loaded(Settings(**values), sources)
+
+
+def _find(
+    name: str, about: About, options: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """The text of a setting and where it was found, None when it is nowhere."""
+    for texts, named in ((options, (name, option(name))), (environ, (variable(name),) * 2)):
+        key, source = named
+        file_key = key + ("_file" if texts is options else "_FILE")
+        file = texts.get(file_key) if about.is_secret else None
+        if texts.get(key) and file:
+            raise ValueError(f"{source}: give either this or a file, not both")
+        if file:
+            file_source = option(file_key) if texts is options else file_key
+            return _file_text(file, file_source), file_source
+        if texts is options and key in texts:
+            return texts[key], source
+        if texts.get(key):
+            return texts[key], source
+    text = environ.get(about.fallback)
+    # Some shells keep the name of the machine in HOST: listening there would be a surprise.
+    if about.fallback == "HOST" and text != "localhost" and not _is_address(text):
+        return None
+    return (text, about.fallback) if text else None
+
+
+def _file_text(file: str, source: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ValueError(f"{source}={file}: cannot be read ({reason})") from None
+
+
+def _unknown_names(environ: Mapping[str, str]) -> list[str]:
+    known = {variable(name) for name in ABOUT}
+    known |= {variable(name) + "_FILE" for name, about in ABOUT.items() if about.is_secret}
+    mistakes = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f", did you mean {near[0]}?" if near else ""
+            mistakes.append(f"{name}: there is no such setting{hint}")
+    return mistakes
+
+
+def _mistake(name: str, text: str, source: str, fault: str) -> str:
+    if ABOUT[name].is_secret:
+        return f"{source}: {fault}"
+    shown = _without_password(text) if name == "store" else text
+    shown = shown if len(shown) <= 60 else shown[:57] + "…"
+    between = " " if source.startswith("--") else "="
+    return f"{source}{between}{shown}: {fault}"
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Pairs of a field and what it contradicts; every value alone is in its range."""
+    found = []
+    packet, message = values["packet_limit_bytes"], values["message_limit_characters"]
+    needed = message * BYTES_PER_CHARACTER + PACKET_ENVELOPE_BYTES
+    if packet and message and packet < needed:
+        fault = (
+            f"{packet} bytes are too few for a message of {message} characters "
+            f"(CHAT_MESSAGE_LIMIT_CHARACTERS), which takes up to {needed}"
+        )
+        found.append(("packet_limit_bytes", fault))
+    backlog = values["backlog_limit_bytes"]
+    if backlog and backlog < packet:
+        fault = f"{backlog} bytes are less than one packet (CHAT_PACKET_LIMIT_BYTES, {packet})"
+        found.append(("backlog_limit_bytes", fault))
+    return found
+
+
+def _without_password(url: str) -> str:
+    """The URL with `***` for its password; whatever cannot be taken apart is hidden whole."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is None:
+            return HIDDEN if "@" in url and not parts.netloc else url
+    except ValueError:
+        return HIDDEN
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{place}"))
