@@ -8,7 +8,15 @@
  */
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync, constants as zlib } from "node:zlib";
@@ -64,7 +72,7 @@ async function main() {
 
 /**
  * @param {string} entry path from the root
- * @param {import("esbuild").BuildOptions} options
+ * @param {{ format?: "esm", splitting?: boolean }} options
  */
 async function build(entry, options) {
   const esbuild = await import("esbuild");
@@ -135,7 +143,9 @@ function notices(packages) {
   for (const folder of [...packages, "node_modules/@iconify-json/lucide"].sort()) {
     const { name, version, license } = readJson(`${folder}/package.json`);
     const file = readdirSync(join(ROOT, folder)).find((entry) => /^licen[cs]e/i.test(entry));
-    const text = file ? readFileSync(join(ROOT, folder, file), "utf8").trim() : `Licence: ${license}`;
+    const text = file
+      ? readFileSync(join(ROOT, folder, file), "utf8").trim()
+      : `Licence: ${license}`;
     parts.push(`---- ${name} ${version} ----\n\n${text}\n`);
   }
   return parts.join("\n");
@@ -154,7 +164,9 @@ function write(files, manifest, licences, stamp) {
   rmSync(STAMP, { force: true });
   const kept = new Set(["manifest.json", "licences.txt"]);
   for (const { name, contents } of files) {
-    const brotli = brotliCompressSync(contents, { params: { [zlib.BROTLI_PARAM_SIZE_HINT]: contents.length } });
+    const brotli = brotliCompressSync(contents, {
+      params: { [zlib.BROTLI_PARAM_SIZE_HINT]: contents.length },
+    });
     for (const [suffix, bytes] of /** @type {const} */ ([
       ["", contents],
       [".gz", gzipSync(contents, { level: 9 })],
@@ -176,9 +188,11 @@ function write(files, manifest, licences, stamp) {
 /** @param {Output[]} files */
 function report(files) {
   for (const { name, contents } of files) {
-    const [plain, gzip, brotli] = [contents, gzipSync(contents, { level: 9 }), brotliCompressSync(contents)].map(
-      (bytes) => `${(bytes.length / 1024).toFixed(1)} KB`.padStart(9),
-    );
+    const [plain, gzip, brotli] = [
+      contents,
+      gzipSync(contents, { level: 9 }),
+      brotliCompressSync(contents),
+    ].map((bytes) => `${(bytes.length / 1024).toFixed(1)} KB`.padStart(9));
     console.log(`static/dist/${name.padEnd(24)} ${plain} ${gzip} gzip ${brotli} brotli`);
   }
 }
@@ -191,7 +205,11 @@ function isFresh(stamp) {
 /** One SHA-256 over the names and contents of all sources. `stamp_of` in flask_chat/assets.py computes the same. */
 function stampOfSources() {
   const paths = [...SOURCE_FILES, ...SOURCE_FOLDERS.flatMap(filesBelow)].sort();
-  return sha256(Buffer.from(paths.map((path) => `${path} ${sha256(readFileSync(join(ROOT, path)))}\n`).join("")));
+  return sha256(
+    Buffer.from(
+      paths.map((path) => `${path} ${sha256(readFileSync(join(ROOT, path)))}\n`).join(""),
+    ),
+  );
 }
 
 /**
@@ -201,7 +219,9 @@ function stampOfSources() {
 function filesBelow(folder) {
   return readdirSync(join(ROOT, folder), { withFileTypes: true })
     .filter(({ name }) => !name.startsWith(".") && !name.endsWith("~"))
-    .flatMap((entry) => (entry.isDirectory() ? filesBelow(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]));
+    .flatMap((entry) =>
+      entry.isDirectory() ? filesBelow(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`],
+    );
 }
 
 /** @param {Uint8Array} bytes */
