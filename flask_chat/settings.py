@@ -1,24 +1,37 @@
-"""Everything that can be set, in one frozen value: each field with its unit, default and a sentence.
+"""Everything that can be set, in one frozen value: a field each, with unit, default and sentence.
 
 A field `x` is the variable `CHAT_X` and the option `--x`. The command line wins over the
 environment, the environment over what platforms set (PORT, HOST, SECRET_KEY, REDIS_URL), and that
-over the default. `load` reads them all and names every mistake at once; cli.py is next door.
+over the default. `load` reads them all and names every mistake at once. Next door: setting_kinds.py
+(what a value may be) and cli.py.
 
 Limits are plain numbers, and 0 lifts one. The field keeps the 0 that was asked for;
 `settings.limit("members_per_room")` gives the number to compare with, `math.inf` when it is lifted.
 """
 
 import difflib
-import ipaddress
 import math
 import os
-import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
+
+from flask_chat.setting_kinds import (
+    About,
+    choice,
+    host_fault,
+    is_address,
+    number,
+    origins_fault,
+    read_origins,
+    secret_fault,
+    setting,
+    store_fault,
+    whole,
+)
 
 PREFIX = "CHAT_"
 HIDDEN = "(hidden)"
@@ -27,8 +40,6 @@ HIDDEN = "(hidden)"
 # encoders that keep to ASCII. The rest of the packet is its envelope: event name, key, ids.
 BYTES_PER_CHARACTER = 12
 PACKET_ENVELOPE_BYTES = 1024
-
-Value = TypeVar("Value")
 
 
 class SettingsError(ValueError):
@@ -41,135 +52,6 @@ class SettingsError(ValueError):
         super().__init__(f"Flask Chat App cannot start, {count} to put right:\n{lines}")
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What is known of a setting besides its value."""
-
-    sentence: str
-    read: Callable[[str], object]  # text to value; ValueError when the text is of another kind
-    fault: Callable[[Any], str]  # what is wrong with a value, "" when nothing is
-    unit: str = ""
-    lifts: bool = False  # a limit that 0 lifts
-    is_secret: bool = False
-    fallback: str = ""  # a variable that platforms set
-    default: str = ""  # in words, where the value does not say it
-
-
-def _setting(default: Value, about: About) -> Value:
-    return field(default=default, metadata={"about": about})
-
-
-def _whole(
-    default: int,
-    unit: str,
-    sentence: str,
-    *,
-    lowest: int = 1,
-    highest: float = math.inf,
-    lifts: bool = False,
-    fallback: str = "",
-) -> int:
-    fault = _range_fault("a whole number", lowest, highest, lifts)
-
-    def read(text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-            raise ValueError(fault(None))
-        return int(text)
-
-    def check(value: object) -> str:
-        return fault(value if isinstance(value, int) else None)
-
-    return _setting(default, About(sentence, read, check, unit, lifts, fallback=fallback))
-
-
-def _number(
-    default: float,
-    unit: str,
-    sentence: str,
-    *,
-    lowest: float = 0,
-    highest: float = math.inf,
-    lifts: bool = False,
-) -> float:
-    fault = _range_fault("a number", lowest, highest, lifts)
-
-    def read(text: str) -> float:
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", text):
-            raise ValueError(fault(None))
-        return float(text)
-
-    def check(value: object) -> str:
-        is_finite = isinstance(value, int | float) and math.isfinite(value)
-        return fault(value if is_finite else None)
-
-    return _setting(default, About(sentence, read, check, unit, lifts))
-
-
-def _range_fault(kind: str, lowest: float, highest: float, lifts: bool) -> Callable[[object], str]:
-    span = f" from {lowest} to {highest}" if highest < math.inf else f" of {lowest} or more"
-    sentence = f"must be {kind}{span}{', or 0 for no limit' if lifts else ''}"
-
-    def fault(value: object) -> str:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return sentence
-        return "" if (lifts and value == 0) or lowest <= value <= highest else sentence
-
-    return fault
-
-
-def _choice(default: str, sentence: str, *choices: str) -> str:
-    def check(value: object) -> str:
-        return "" if value in choices else f"must be {' or '.join(choices)}"
-
-    return _setting(default, About(sentence, str.lower, check))
-
-
-def _text(default: str, about: About) -> str:
-    return _setting(default, about)
-
-
-def _host_fault(value: object) -> str:
-    is_name = isinstance(value, str) and re.fullmatch(
-        r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", value
-    )
-    return "" if is_name or _is_address(value) else "must be an address or the name of a host"
-
-
-def _is_address(value: object) -> bool:
-    try:
-        ipaddress.ip_address(str(value))
-    except ValueError:
-        return False
-    return True
-
-
-def _store_fault(value: object) -> str:
-    scheme = str(value).partition(":")[0].lower()
-    if value == "memory:":
-        return ""
-    if scheme in {"sqlite", "redis", "rediss"}:
-        name = "SQLite" if scheme == "sqlite" else "Redis"
-        return f"the {name} store is not there yet, set memory: to keep rooms in memory"
-    return "must be memory:"
-
-
-def _secret_fault(value: object) -> str:
-    is_long = isinstance(value, str) and len(value) >= 16
-    return "" if is_long else "must have 16 characters or more, best 32 random ones"
-
-
-def _read_origins(text: str) -> tuple[str, ...]:
-    return tuple(part.rstrip("/").lower() for part in re.split(r"[,\s]+", text) if part)
-
-
-def _origins_fault(value: object) -> str:
-    usable = isinstance(value, tuple) and all(
-        origin == "*" or re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]+)?", origin)
-        for origin in value
-    )
-    return "" if usable else "must be origins such as https://chat.example, with commas between"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
     """The settings of one app. `Settings()` are the defaults, with a fresh secret key.
@@ -177,17 +59,18 @@ class Settings:
     Raises SettingsError, which lists every value that is out of range or contradicts another.
     """
 
-    host: str = _text(
+    host: str = setting(
         "127.0.0.1",
         About(
             "The address to listen on. 0.0.0.0 or :: is every address of this machine, so that "
             "others in the network can join.",
             lambda text: text.removeprefix("[").removesuffix("]"),
-            _host_fault,
+            host_fault,
             fallback="HOST",
+            metavar="HOST",
         ),
     )
-    port: int = _whole(
+    port: int = whole(
         5000,
         "",
         "The port to listen on. 0 takes a free one, which the first line of the output tells.",
@@ -195,109 +78,114 @@ class Settings:
         highest=65535,
         fallback="PORT",
     )
-    store: str = _text(
+    store: str = setting(
         "memory:",
         About(
             "Where rooms are kept. memory: keeps them in the process, for as long as it runs.",
             str,
-            _store_fault,
+            store_fault,
             fallback="REDIS_URL",
+            metavar="URL",
         ),
     )
-    secret_key: str = _text(
+    secret_key: str = setting(
         "",
         About(
             "Signs member tokens and sessions. Without one, people have to join again after a "
             "restart.",
             str,
-            _secret_fault,
+            secret_fault,
             is_secret=True,
             fallback="SECRET_KEY",
             default="made at each start",
         ),
     )
-    allowed_origins: tuple[str, ...] = _setting(
+    allowed_origins: tuple[str, ...] = setting(
         (),
         About(
             "More origins whose pages may connect, with commas between; * is every page there is.",
-            _read_origins,
-            _origins_fault,
+            read_origins,
+            origins_fault,
             default="the app's own",
+            metavar="ORIGINS",
         ),
     )
-    trusted_proxies: int = _whole(
+    trusted_proxies: int = whole(
         0,
         "hops",
         "How many proxies stand in front, whose X-Forwarded-… headers are believed.",
         lowest=0,
         highest=10,
     )
-    name_limit_characters: int = _whole(
+    name_limit_characters: int = whole(
         32, "characters", "The longest name of a member.", lifts=True
     )
-    message_limit_characters: int = _whole(4000, "characters", "The longest message.", lifts=True)
-    posts_burst: int = _whole(
+    message_limit_characters: int = whole(4000, "characters", "The longest message.", lifts=True)
+    posts_burst: int = whole(
         10, "messages", "How many messages a member may send at one go.", lifts=True
     )
-    posts_per_second: float = _number(
+    posts_per_second: float = number(
         2.0,
         "messages per second",
         "How many messages a member may send in the long run.",
         lowest=0.01,
         lifts=True,
     )
-    members_per_room: int = _whole(500, "members", "The most people in one room.", lifts=True)
-    history_limit_events: int = _whole(
+    members_per_room: int = whole(500, "members", "The most people in one room.", lifts=True)
+    history_limit_events: int = whole(
         10_000, "events", "The newest events of a room that are kept; older ones go.", lifts=True
     )
-    rooms_per_hour: int = _whole(
+    rooms_per_hour: int = whole(
         20, "rooms per hour", "How many rooms one address may create.", lifts=True
     )
-    joins_per_minute: int = _whole(
+    joins_per_minute: int = whole(
         60, "joins per minute", "How many times one address may join a room.", lifts=True
     )
-    failed_lookups_per_minute: int = _whole(
+    failed_lookups_per_minute: int = whole(
         10, "codes per minute", "How many wrong codes one client may try.", lifts=True
     )
-    room_limit: int = _whole(100_000, "rooms", "The most rooms at a time.", lifts=True)
-    room_grace_seconds: float = _number(
+    room_limit: int = whole(100_000, "rooms", "The most rooms at a time.", lifts=True)
+    room_grace_seconds: float = number(
         3600.0,
         "seconds",
         "How long a room lives on after the last member has gone.",
         lowest=0.1,
     )
-    leave_grace_seconds: float = _number(
+    leave_grace_seconds: float = number(
         20.0,
         "seconds",
         "How long a member may be gone before the others are told. 0 tells them at once.",
     )
-    packet_limit_bytes: int = _whole(
+    packet_limit_bytes: int = whole(
         65_536, "bytes", "The largest Socket.IO packet of a client.", lowest=1024, lifts=True
     )
-    backlog_limit_bytes: int = _whole(
+    backlog_limit_bytes: int = whole(
         1_048_576,
         "bytes",
         "The most unsent bytes for one connection; a slower reader is cut off and catches up.",
         lowest=1024,
         lifts=True,
     )
-    connections_per_address: int = _whole(
+    connections_per_address: int = whole(
         200, "connections", "The most open connections of one address.", lifts=True
     )
-    upload_limit_bytes: int = _whole(
+    upload_limit_bytes: int = whole(
         10_485_760, "bytes", "The largest file.", lowest=1024, lifts=True
     )
-    ping_interval_seconds: float = _number(
+    ping_interval_seconds: float = number(
         25.0, "seconds", "How often a connection is asked whether it is alive.", lowest=0.1
     )
-    ping_timeout_seconds: float = _number(
+    ping_timeout_seconds: float = number(
         20.0, "seconds", "How long it may take to answer before it counts as lost.", lowest=0.1
     )
-    log_format: str = _choice(
-        "text", "text for people, json for machines: one object a line.", "text", "json"
+    log_format: str = choice(
+        "text",
+        "The form of the log: text for people, or json for machines.",
+        "text",
+        "json",
     )
-    log_level: str = _choice(
-        "info", "The least weight of what is logged.", "debug", "info", "warning", "error"
+    log_level: str = choice(
+        "info", "The least weight of the lines in the log.", "debug", "info", "warning", "error"
     )
 
     secret_key_is_made: bool = field(init=False, default=False, compare=False)
@@ -367,6 +255,12 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def default(name: str) -> str:
+    """What a setting is when it is not set, in words and with its unit."""
+    about = ABOUT[name]
+    return f"{about.default or Settings().shown(name)} {about.unit}".strip()
+
+
 def load(
     options: Mapping[str, str | None] | None = None, environ: Mapping[str, str] | None = None
 ) -> Loaded:
@@ -426,7 +320,7 @@ def _find(
             return texts[key], source
     text = environ.get(about.fallback)
     # Some shells keep the name of the machine in HOST: listening there would be a surprise.
-    if about.fallback == "HOST" and text != "localhost" and not _is_address(text):
+    if about.fallback == "HOST" and text != "localhost" and not is_address(text):
         return None
     return (text, about.fallback) if text else None
 
@@ -445,7 +339,7 @@ def _unknown_names(environ: Mapping[str, str]) -> list[str]:
     mistakes = []
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
             hint = f", did you mean {near[0]}?" if near else ""
             mistakes.append(f"{name}: there is no such setting{hint}")
     return mistakes

@@ -1,0 +1,376 @@
+"""One HTTP/1 connection: heads and bodies read whole, within deadlines and caps, then the app.
+
+gevent's pywsgi does the answering; the reading is ours, because pywsgi waits for ever, buffers
+without bounds and lets doubtful framing pass (RFC 9112 §11.2, request smuggling). The app is called
+once the body is there, so a slow client occupies a greenlet and never the app. server.py is next
+door: the listener, and who may still finish when the program stops.
+"""
+
+import re
+import socket
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import unquote_to_bytes
+
+import gevent.socket
+import structlog
+from gevent.pywsgi import WSGIHandler
+
+from flask_chat.http_head import (
+    HEADERS_LIMIT,
+    REQUEST_LINE_LIMIT_BYTES,
+    TOKEN_START,
+    Head,
+    RefusedError,
+    parse_head,
+)
+
+if TYPE_CHECKING:
+    from flask_chat.server import Server
+
+log = structlog.get_logger(__name__)
+
+HEAD_LIMIT_BYTES = 32_768
+CHUNK_LINE_LIMIT_BYTES = 256
+READ_BYTES = 65_536
+BODY_IN_MEMORY_BYTES = 1_048_576
+# A large file may take longer than the deadline as long as it comes at the rate of a poor line.
+BODY_LEAST_BYTES_PER_SECOND = 32_768
+WRITE_SECONDS = 60
+LINGER_SECONDS = 1.0
+LINGER_LIMIT_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a client may take."""
+
+    head_seconds: float = 10.0  # for the whole head, and for the first byte of a new connection
+    body_seconds: float = 30.0
+    idle_seconds: float = 60.0  # between two requests on one connection
+
+
+class ClientGoneError(ConnectionResetError):
+    """The other side went away, or stopped reading, in the middle of a request."""
+
+
+class Handler(WSGIHandler):
+    """Serves the requests of one connection, one after the other.
+
+    `environ["chat.take_socket"]` is a callable for upgrades. It returns `(socket, data)`: a gevent
+    socket of its own for the connection, and the bytes that came after the head. From then on the
+    connection belongs to the caller: nothing the app returns is written to it, the server neither
+    closes it nor waits for it, and the deadlines are lifted. It works once per connection.
+    """
+
+    server: "Server"
+    socket: gevent.socket.socket | None  # type: ignore[assignment]
+    environ: dict[str, Any]
+
+    def __init__(self, sock: gevent.socket.socket, address: Any, server: "Server") -> None:
+        self.socket = sock
+        self.client_address = address
+        self.server = server
+        self.is_idle = True  # waiting for a request, so that nobody minds the line being closed
+        self._received = bytearray()
+        self._is_first = True
+
+    def handle(self) -> None:
+        """Serve the connection until either side has had enough; never raises."""
+        self.server.connections.add(self)
+        try:
+            while self.handle_one_request():
+                pass
+        except OSError:
+            log.debug("connection lost")
+        except RefusedError as refusal:
+            self._refuse(refusal)
+        finally:
+            self.server.connections.discard(self)
+            if self.socket is not None:
+                self.socket.close()
+                self.socket = None
+
+    def handle_one_request(self) -> bool:  # type: ignore[override]
+        """Read a request and answer it; True when another may follow.
+
+        Raises RefusedError or OSError.
+        """
+        data = self._read_head()
+        if not data:
+            return False
+        head = parse_head(data)
+        body = self._read_body(head)
+        self.command, self.path = head.method, head.target
+        self.request_version = f"HTTP/{head.version}"
+        self.close_connection = not head.keeps_alive or self.server.is_stopping
+        self.environ = self._environ(head, body)
+        self.application = self.server.application
+        self._socket().settimeout(WRITE_SECONDS)
+        try:
+            self.handle_one_response()
+        finally:
+            body.close()
+            self.environ = {}
+        return self.socket is not None and not self.close_connection
+
+    def close_when_idle(self) -> None:
+        """Let the connection end after the request that is running, or now if there is none."""
+        self.close_connection = True
+        if self.is_idle and self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+    def _socket(self) -> gevent.socket.socket:
+        if self.socket is None:
+            raise ClientGoneError
+        return self.socket
+
+    # Reading
+
+    def _receive(self, until: float) -> bool:
+        """Append what has come; False at the end of the stream. Raises TimeoutError."""
+        sock = self._socket()
+        sock.settimeout(max(until - time.monotonic(), 0.001))
+        data = sock.recv(READ_BYTES)
+        self._received += data
+        return bool(data)
+
+    def _read_head(self) -> bytes:
+        """The next head without its empty line, b"" when the client sends no further request."""
+        deadlines, received = self.server.deadlines, self._received
+        until = time.monotonic() + deadlines.head_seconds
+        if not received and not self._wait_for_request():
+            return b""
+        if not self._is_first:
+            until = time.monotonic() + deadlines.head_seconds
+        self._is_first = False
+        if received.startswith(b"\r\n"):  # RFC 9112 §2.2: an empty line after the last request
+            del received[:2]
+        if received and not TOKEN_START.match(received):
+            raise RefusedError(HTTPStatus.BAD_REQUEST)  # TLS, most likely: no need to wait for more
+        searched = 0
+        while (end := received.find(b"\r\n\r\n", searched)) < 0:
+            if len(received) > HEAD_LIMIT_BYTES:
+                break
+            searched = max(len(received) - 3, 0)
+            self._receive_or_refuse(until)
+        if not 0 <= end <= HEAD_LIMIT_BYTES:
+            is_one_line = b"\r\n" not in received[: REQUEST_LINE_LIMIT_BYTES + 2]
+            status = (
+                HTTPStatus.REQUEST_URI_TOO_LONG
+                if is_one_line
+                else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            )
+            raise RefusedError(status)
+        data = bytes(received[:end])
+        del received[: end + 4]
+        return data
+
+    def _wait_for_request(self) -> bool:
+        """Wait for the first bytes of a request; False when there is none to come."""
+        deadlines = self.server.deadlines
+        seconds = deadlines.head_seconds if self._is_first else deadlines.idle_seconds
+        self.is_idle = True
+        try:
+            return not self.server.is_stopping and self._receive(time.monotonic() + seconds)
+        except TimeoutError:
+            return False
+        finally:
+            self.is_idle = False
+
+    def _receive_or_refuse(self, until: float) -> None:
+        try:
+            if self._receive(until):
+                return
+        except TimeoutError:
+            raise RefusedError(HTTPStatus.REQUEST_TIMEOUT) from None
+        raise ClientGoneError
+
+    def _read_body(self, head: Head) -> IO[bytes]:
+        """The whole body, from its start; beyond a megabyte it is kept on disk."""
+        limit = self.server.body_limit_bytes
+        if head.length is not None and head.length > limit:
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        seconds = self.server.deadlines.body_seconds
+        if head.length == 0:
+            return BytesIO()
+        body = SpooledTemporaryFile(max_size=BODY_IN_MEMORY_BYTES)  # noqa: SIM115
+        if head.expects_continue and not self._received:
+            self._socket().sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if head.length is None:
+            self._read_chunks(body, limit, time.monotonic() + seconds)
+        else:
+            seconds = max(seconds, head.length / BODY_LEAST_BYTES_PER_SECOND)
+            self._move(head.length, body, time.monotonic() + seconds)
+        body.seek(0)
+        return body
+
+    def _move(self, count: int, body: IO[bytes], until: float) -> None:
+        """Read `count` bytes and append them to the body."""
+        while count:
+            if not self._received:
+                self._receive_or_refuse(until)
+            part = self._received[:count]
+            body.write(part)
+            del self._received[: len(part)]
+            count -= len(part)
+
+    def _read_chunks(self, body: IO[bytes], limit: float, until: float) -> None:
+        """Read a chunked body (RFC 9112 §7.1); extensions and trailers are dropped."""
+        while True:
+            size = re.fullmatch(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?", self._read_line(until))
+            if size is None:
+                raise RefusedError(HTTPStatus.BAD_REQUEST)
+            count = int(size[1], 16)
+            if not count:
+                break
+            if body.tell() + count > limit:
+                raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            self._move(count, body, until)
+            if self._read_line(until):
+                raise RefusedError(HTTPStatus.BAD_REQUEST)
+        for _ in range(HEADERS_LIMIT):
+            if not self._read_line(until):
+                return
+        raise RefusedError(HTTPStatus.BAD_REQUEST)
+
+    def _read_line(self, until: float) -> bytes:
+        received = self._received
+        while (end := received.find(b"\r\n", 0, CHUNK_LINE_LIMIT_BYTES)) < 0:
+            if len(received) >= CHUNK_LINE_LIMIT_BYTES:
+                raise RefusedError(HTTPStatus.BAD_REQUEST)
+            self._receive_or_refuse(until)
+        line = bytes(received[:end])
+        del received[: end + 2]
+        return line
+
+    # Answering
+
+    def _environ(self, head: Head, body: IO[bytes]) -> dict[str, Any]:
+        """The WSGI environ (PEP 3333) of a request."""
+        environ: dict[str, Any] = self.server.get_environ()
+        path, _, query = head.target.partition("?")
+        environ["REQUEST_METHOD"] = head.method
+        environ["SCRIPT_NAME"] = ""
+        environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+        environ["QUERY_STRING"] = query
+        environ["RAW_URI"] = head.target
+        environ["SERVER_PROTOCOL"] = self.request_version
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = map(str, self.client_address[:2])
+        for name, value in head.headers:
+            if name in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+                environ[name] = value
+            elif (key := "HTTP_" + name) in environ:
+                environ[key] += ("; " if name == "COOKIE" else ",") + value
+            else:
+                environ[key] = value
+        environ["wsgi.input"] = body
+        environ["wsgi.input_terminated"] = True
+        environ["chat.take_socket"] = self.take_socket
+        return environ
+
+    def take_socket(self) -> tuple[gevent.socket.socket, bytes]:
+        """See the class. Raises RuntimeError for a connection that is taken or answered already."""
+        old = self.socket
+        if old is None or self.headers_sent:
+            raise RuntimeError("the connection is taken or answered already")
+        self.socket = None
+        self.server.connections.discard(self)
+        data, self._received = bytes(self._received), bytearray()
+        family, kind, protocol = old.family, old.type, old.proto
+        # The listener still holds the old object and will close it: an empty shell by then.
+        return gevent.socket.socket(family, kind, protocol, fileno=old.detach()), data
+
+    def handle_one_response(self) -> None:
+        """Call the app and send what it returns."""
+        self.time_start = time.time()
+        self.status = self.result = None
+        self.code = self.response_length = 0
+        self.headers_sent = self.response_use_chunked = self.connection_upgraded = False
+        try:
+            self.run_application()
+        except ClientGoneError:
+            self.close_connection = True
+        except Exception:
+            self.handle_error(*sys.exc_info())
+        finally:
+            self.time_finish = time.time()
+            self.log_request()
+
+    def finalize_headers(self) -> None:
+        """Say that the connection ends, where it does."""
+        super().finalize_headers()
+        headers = cast(list[tuple[bytes, bytes]], self.response_headers)
+        if self.close_connection and all(name.lower() != b"connection" for name, _ in headers):
+            headers.append((b"Connection", b"close"))
+
+    def _sendall(self, data: bytes) -> None:
+        if self.socket is None:  # taken: what the app still returns is for nobody
+            return
+        try:
+            self.socket.sendall(data)
+        except OSError as error:
+            # A kind of its own, so that an OSError of the app is not taken for a lost client.
+            raise ClientGoneError from error
+        self.response_length += len(data)
+
+    def _refuse(self, refusal: RefusedError) -> None:
+        """Answer a request that cannot be read further, and read on a little.
+
+        Closing with unread bytes would make the kernel reset the line and drop the answer.
+        """
+        status = refusal.status
+        log.debug("request refused", status=status.value)
+        lines = [
+            f"HTTP/1.1 {status.value} {status.phrase}",
+            "Connection: close",
+            "Content-Type: text/plain",
+            f"Content-Length: {len(status.phrase) + 1}",
+        ]
+        answer = "\r\n".join([*lines, "", status.phrase + "\n"]).encode()
+        until = time.monotonic() + LINGER_SECONDS
+        unread = LINGER_LIMIT_BYTES
+        with suppress(OSError):
+            sock = self._socket()
+            sock.settimeout(LINGER_SECONDS)
+            sock.sendall(answer)
+            sock.shutdown(socket.SHUT_WR)
+            while unread > 0 and time.monotonic() < until:
+                self._received.clear()
+                if not self._receive(until):
+                    break
+                unread -= len(self._received)
+
+    def handle_error(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Log an error of the app, once, and answer 500 without a word about it."""
+        self.close_connection = True
+        log.error("request failed", method=self.command, exc_info=(kind, error, trace))
+        if not self.response_length:
+            with suppress(ClientGoneError):
+                self.start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+                self.write(b"Internal Server Error\n")
+
+    def log_request(self) -> None:
+        """Log the answer at debug level: the kind of page, for a whole path holds a room's code."""
+        first, _, rest = (self.path or "").partition("?")[0].removeprefix("/").partition("/")
+        seconds = self.time_finish - self.time_start
+        log.debug(
+            "request",
+            method=self.command,
+            page=f"/{first[:32]}{'/…' if rest else ''}",
+            status="taken" if self.socket is None else abs(self.code or 0),
+            milliseconds=round(seconds * 1000, 1),
+        )

@@ -1,0 +1,196 @@
+"""The listener: takes connections, tells where it is, and comes to an end within ten seconds.
+
+Ours because Flask-SocketIO's own has no TCP_NODELAY (an acknowledged message takes 44 ms with it)
+and no deadlines. What happens on a connection is in http1.py, addresses in addresses.py.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import click
+import gevent
+import gevent.monkey
+import gevent.socket
+import structlog
+from flask import Flask
+from gevent.event import Event
+from gevent.pywsgi import WSGIServer
+
+from flask_chat.addresses import CannotListenError, is_loopback, lan_address, listen, url_of
+from flask_chat.http1 import Deadlines, Handler
+from flask_chat.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+# From the signal on: members are told and let go, requests finish, and whatever hangs is left.
+LEAVING_SECONDS = 5.0
+FINISHING_SECONDS = 8.0
+END_SECONDS = 9.5
+# Forms, JSON and polling payloads, besides the file or the packets they carry.
+BODY_ENVELOPE_BYTES = 65_536
+PACKETS_PER_POLL = 16
+ACCEPT_PAUSE_SECONDS = 0.1
+
+
+class Server(WSGIServer):
+    """Serves a WSGI app on a listening socket, from `start()` until `drain()`."""
+
+    handler_class = Handler
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        app: Callable[..., Any],
+        *,
+        body_limit_bytes: float,
+        deadlines: Deadlines,
+    ) -> None:
+        self.body_limit_bytes = body_limit_bytes
+        self.deadlines = deadlines
+        self.connections: set[Handler] = set()  # those with HTTP on them, not the taken ones
+        self.is_stopping = False
+        self._may_complain_at = 0.0
+        host, port = listener.getsockname()[:2]
+        # Given here, or pywsgi asks the name service, which takes seconds on an island.
+        environ = {"SERVER_NAME": host, "SERVER_PORT": str(port), "wsgi.errors": sys.stderr}
+        super().__init__(listener, app, log=None, error_log=None, environ=environ)
+
+    def do_read(self) -> tuple[gevent.socket.socket, Any] | None:  # type: ignore[override]
+        """Take the next waiting connection, None when there is none."""
+        try:
+            accepted = cast(tuple[gevent.socket.socket, Any] | None, super().do_read())
+            if accepted is None:
+                return None
+            sock, (host, *rest) = accepted
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except ConnectionError:  # gone before it was taken
+            return None
+        except OSError as error:
+            self._pause(error)
+            return None
+        return sock, (host.removeprefix("::ffff:"), *rest)
+
+    def _pause(self, error: OSError) -> None:
+        """Stop accepting for a moment: most likely there are no file descriptors left."""
+        if time.monotonic() >= self._may_complain_at:
+            log.warning("cannot take connections", reason=error.strerror)
+            self._may_complain_at = time.monotonic() + 10
+        self.stop_accepting()
+        gevent.spawn_later(ACCEPT_PAUSE_SECONDS, self._resume)
+
+    def _resume(self) -> None:
+        if self.started:
+            self.start_accepting()
+
+    def drain(self, until: float) -> None:
+        """Let running requests finish until that monotonic time, then cut what is left."""
+        self.is_stopping = True
+        while self.connections and time.monotonic() < until:
+            for connection in list(self.connections):
+                connection.close_when_idle()
+            gevent.sleep(0.02)
+        if self.connections:
+            log.warning("requests cut off", count=len(self.connections))
+
+
+def serve(
+    app: Flask, settings: Settings, *, with_qr: bool = False, deadlines: Deadlines | None = None
+) -> int:
+    """Serve the app until SIGINT or SIGTERM. Returns the exit code of the program.
+
+    Prints one line with the address once connections are taken, then what is needed to join from
+    other devices. Needs a process that gevent has patched; starts and stops the app's runtime.
+    """
+    try:
+        listener = listen(settings.host, settings.port)
+    except CannotListenError as error:
+        click.echo(error, err=True)
+        return 1
+    _allow_many_connections()
+    server = Server(
+        listener,
+        app,
+        body_limit_bytes=_body_limit_bytes(settings),
+        deadlines=deadlines or Deadlines(),
+    )
+    stopping = _stop_on_signals()
+    runtime = app.extensions["chat_runtime"]
+    runtime.start()
+    server.start()
+    _announce(settings.host, listener.getsockname()[1], with_qr=with_qr)
+    stopping.wait()
+    began = time.monotonic()
+    log.info("stopping")
+    _end_whatever_happens()
+    server.is_stopping = True
+    server.close()
+    try:
+        with gevent.Timeout(LEAVING_SECONDS + 1):
+            runtime.stop(LEAVING_SECONDS)
+    except (Exception, gevent.Timeout):
+        log.exception("members could not be told")
+    server.drain(until=began + FINISHING_SECONDS)
+    log.info("stopped", seconds=round(time.monotonic() - began, 2))
+    return 0
+
+
+def _body_limit_bytes(settings: Settings) -> float:
+    packets = settings.limit("packet_limit_bytes") * PACKETS_PER_POLL
+    return max(settings.limit("upload_limit_bytes"), packets) + BODY_ENVELOPE_BYTES
+
+
+def _allow_many_connections() -> None:
+    """Every connection is a file descriptor, and systems start programs with 1,024 of them."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):  # macOS names a hard limit that it does not grant
+        log.debug("file descriptor limit kept")
+
+
+def _stop_on_signals() -> Event:
+    stopping = Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(130)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, stop)
+    return stopping
+
+
+def _end_whatever_happens() -> None:
+    """End the process in time even when something never yields to the loop: on a real thread."""
+    sleep = gevent.monkey.get_original("time", "sleep")
+
+    def end() -> None:
+        sleep(END_SECONDS)
+        os._exit(0)
+
+    gevent.monkey.get_original("_thread", "start_new_thread")(end, ())
+
+
+def _announce(host: str, port: int, *, with_qr: bool) -> None:
+    """Print the address. Scripts wait for the first line; the rest is for people."""
+    click.echo(f"Flask Chat App on {url_of(host, port)}")
+    address = None if is_loopback(host) else lan_address(host)
+    if address is None:
+        return
+    url = url_of(address, port)
+    click.echo(f"In this network: {url}")
+    if with_qr or sys.stdout.isatty():
+        import segno
+
+        segno.make(url, micro=False).terminal(compact=True)
+        sys.stdout.flush()
