@@ -1,0 +1,83 @@
+# `make run` and `make test` set up everything they need by themselves, the first time in a minute or two, after that
+# in no time. What is set up is noted by empty files in .setup/; `make clean` forgets all of it.
+
+PYTHON ?= python3
+export PYTHON
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PACKAGES := pyproject.toml requirements.txt constraints.txt hatch_build.py
+
+.PHONY: run test check format python-tests js-tests setup bundle bench screenshots constraints clean help
+
+run: .setup/run bundle ## Serve http://127.0.0.1:5000 (options: make run ARGS="--host 0.0.0.0")
+	@python main.py $(ARGS)
+
+test: check js-tests python-tests ## Everything CI does
+
+check: setup ## Formatting, lint and types, of Python and of the browser code
+	ruff format --check .
+	ruff check .
+	mypy
+	biome check --error-on-warnings
+	tsc -p tsconfig.json
+	tsc -p tsconfig.node.json
+
+format: setup ## Let the formatters rewrite what they can
+	ruff format .
+	ruff check --fix .
+	biome check --write
+
+js-tests: setup bundle ## The browser modules without a browser
+	node --test $$(find tests/js -name '*.test.js')
+
+python-tests: setup bundle ## pytest, browser tests included (options: make python-tests ARGS="-k presence")
+	python -m pytest $(ARGS)
+
+setup: .setup/test ## Everything needed for `make test`, without running it
+
+bundle: .setup/run ## The browser code, if it changed
+	@scripts/setup bundle
+
+bench: setup bundle ## Measure (see bench/README.md)
+	bench/run $(ARGS)
+
+screenshots: setup bundle ## Make docs/screenshot-*.png anew
+	python scripts/screenshots.py
+
+constraints: .setup/run ## Resolve constraints.txt anew from pyproject.toml
+	pip install --quiet uv
+	uv pip compile pyproject.toml --extra test --extra dev --universal --upgrade \
+	  --no-annotate --no-header --python-version 3.11 --output-file constraints.txt
+
+clean: ## Forget everything that can be made again
+	rm -rf .venv .setup node_modules static/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+.setup/venv:
+	@mkdir -p .setup
+	@scripts/setup venv
+	@touch $@
+
+.setup/run: .setup/venv $(PACKAGES)
+	@echo "• Installing the Python packages and bundling the browser code"
+	@pip install --quiet --requirement requirements.txt
+	@touch $@
+
+.setup/test: .setup/node_modules .setup/test-packages
+	@scripts/setup redis
+	@scripts/setup chromium
+	@touch $@
+
+.setup/node_modules: .setup/venv package.json package-lock.json .npmrc
+	@scripts/setup node
+	@echo "• Installing the npm packages"
+	@npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+.setup/test-packages: .setup/node_modules $(PACKAGES)
+	@echo "• Installing the Python packages and bundling the browser code"
+	@pip install --quiet --constraint constraints.txt --editable '.[test,dev]'
+	@touch .setup/run $@
