@@ -1,0 +1,173 @@
+"""create_app: the only place that knows all the parts and joins them."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import gevent
+import structlog
+from flask import Flask
+from flask_socketio import SocketIO
+from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
+
+from flask_chat import assets
+from flask_chat.addresses import lan_address
+from flask_chat.chat import Chat
+from flask_chat.delivery.fanout import Fanout, Packets
+from flask_chat.domain.limits import Limits
+from flask_chat.settings import Settings
+from flask_chat.stores.memory import MemoryStore
+from flask_chat.web import api, guards, health, pages, refusals, sockets
+from flask_chat.web.links import Links
+from flask_chat.web.tokens import Tokens
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.5
+_SESSION_DAYS = 30
+_FORM_LIMIT_BYTES = 64 * 1024  # pages and REST take no files yet
+
+
+@dataclass
+class Runtime:
+    """What lives as long as the server, which starts and stops it."""
+
+    chat: Chat
+    fanout: Fanout
+    socketio: SocketIO
+    housekeeper: "gevent.Greenlet[..., None] | None" = None
+
+    def start(self) -> None:
+        """Begin to look at the clock: members who are gone, rooms whose time has come."""
+        self.housekeeper = gevent.spawn(self._keep_house)
+
+    def stop(self, grace_seconds: float) -> None:
+        """Close all connections in a way that lets clients come back, within the grace."""
+        if self.housekeeper is not None:
+            self.housekeeper.kill(block=False)
+        with gevent.Timeout(grace_seconds, exception=None):
+            self.fanout.close_all()
+
+    def _keep_house(self) -> None:
+        while True:
+            gevent.sleep(TICK_SECONDS)
+            try:
+                self.chat.tick()
+            except Exception as error:  # one bad room must not stop the clock for the others
+                log.error("housekeeping failed", exc_info=error)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole application. Without settings they are read from the environment.
+
+    Raises SettingsError. The parts that outlive a request are in `app.extensions["chat_runtime"]`.
+    """
+    settings = settings or Settings.from_environment()
+    app = _flask(settings)
+    fanout = Fanout()
+    store = MemoryStore(
+        _limits(settings),
+        publish=lambda room_id, seq, data: fanout.deliver(room_id, "event", data),
+    )
+    tokens = Tokens(settings.secret_key)
+
+    chat = Chat(
+        store,
+        _limits(settings),
+    )
+    namespace = sockets.ChatNamespace(
+        chat,
+        fanout,
+        tokens,
+        connections_per_address=settings.limit("connections_per_address"),
+        clock=time.time,
+    )
+    chat.when_room_removed = namespace.close_room
+    chat.when_member_removed = namespace.close_member
+    origins = guards.Origins(settings.allowed_origins)
+    rates = guards.Rates(settings)
+    refusals.register(app)
+    guards.register(app, origins)
+    app.register_blueprint(
+        pages.Pages(
+            chat, tokens, rates, Links(partial(lan_address, settings.host)), settings
+        ).blueprint()
+    )
+    rest = api.Api(chat, tokens, rates).blueprint()
+    app.extensions["csrf"].exempt(rest)  # REST takes no cookie, so there is nothing to forge
+    app.register_blueprint(rest)
+    app.register_blueprint(health.blueprint())
+    socketio = _socketio(app, settings, fanout, origins)
+    socketio.server.register_namespace(namespace)
+    app.extensions["chat_runtime"] = Runtime(chat, fanout, socketio)
+    return app
+
+
+def _flask(settings: Settings) -> Flask:
+    app = Flask("flask_chat", root_path=str(assets.ASSETS))
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_NAME="flask_chat",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=_SESSION_DAYS),
+        MAX_CONTENT_LENGTH=_FORM_LIMIT_BYTES,
+        WTF_CSRF_TIME_LIMIT=None,  # a lobby left open over night still works
+        WTF_CSRF_CHECK_DEFAULT=True,
+    )
+    app.jinja_env.globals["asset"] = assets.asset
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    return app
+
+
+def _socketio(app: Flask, settings: Settings, fanout: Fanout, origins: guards.Origins) -> SocketIO:
+    """Flask-SocketIO around the app, then static files, then what proxies say, from inside out."""
+    socketio = SocketIO(
+        app,
+        async_mode="gevent",
+        client_manager=fanout,
+        json=Packets,
+        cors_allowed_origins=lambda origin, environ: origins.accept(
+            origin, environ.get("HTTP_HOST", "")
+        ),
+        max_http_buffer_size=_bytes(settings.limit("packet_limit_bytes")),
+        ping_interval=settings.ping_interval_seconds,
+        ping_timeout=settings.ping_timeout_seconds,
+        manage_session=False,
+        async_handlers=False,  # the events of one client stay in order
+        http_compression=False,
+    )
+    static = WhiteNoise(
+        app.wsgi_app,
+        root=str(assets.ASSETS / "static"),
+        prefix="static",
+        max_age=3600,
+        immutable_file_test=lambda path, url: url.startswith(assets.DIST_URL),
+    )
+    app.wsgi_app = static  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops
+        )
+    return socketio
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        name_characters=settings.limit("name_limit_characters"),
+        message_characters=settings.limit("message_limit_characters"),
+        members_per_room=settings.limit("members_per_room"),
+        rooms=settings.limit("room_limit"),
+        history_events=settings.limit("history_limit_events"),
+        posts_burst=settings.limit("posts_burst"),
+        posts_per_second=settings.limit("posts_per_second"),
+        room_grace_seconds=settings.room_grace_seconds,
+        leave_grace_seconds=settings.leave_grace_seconds,
+    )
+
+
+def _bytes(limit: float) -> int:
+    return 2**31 if limit == float("inf") else int(limit)

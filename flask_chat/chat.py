@@ -1,0 +1,363 @@
+"""What people do: create a room, join, enter, post, read, leave. Every door calls this.
+
+A member is named by `Ref`, which a door has taken out of a checked member token.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from flask_chat.delivery.presence import Presence
+from flask_chat.domain.codes import Code, draw_code
+from flask_chat.domain.errors import (
+    ChatError,
+    CodeTaken,
+    NameTaken,
+    RoomEnded,
+    RoomNotFound,
+    ServerFull,
+    TokenInvalid,
+    TooFast,
+)
+from flask_chat.domain.events import (
+    EndReason,
+    Event,
+    LeaveReason,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    moment,
+)
+from flask_chat.domain.events import (
+    RoomEnded as RoomEndedEvent,
+)
+from flask_chat.domain.limits import Bucket, Limits
+from flask_chat.domain.members import Member, MemberId, Role, hue_of
+from flask_chat.domain.messages import Draft, check_draft
+from flask_chat.domain.names import clean_name, free_name, name_keys
+from flask_chat.domain.rooms import Room, RoomId
+from flask_chat.stores.base import Append, Appended, Page, Store
+
+# A welcome without `after` brings this many events; more missed ones than a welcome can sensibly
+# carry are a reset.
+WELCOME_EVENTS = 100
+MISSED_EVENTS = 1000
+
+# A page says so every two seconds while somebody types, and once when they stop.
+TYPING_BURST = 6
+TYPING_PER_SECOND = 1
+
+_DRAWS = 1000  # with four fifths of all codes in use, one draw in five succeeds
+
+
+class Ref(NamedTuple):
+    """Which member of which room."""
+
+    room_id: RoomId
+    member_id: MemberId
+
+
+class Admission(NamedTuple):
+    """What somebody gets who created or joined a room."""
+
+    room: Room
+    me: Member
+
+    @property
+    def ref(self) -> Ref:
+        """The new member's ref, to be signed into a token."""
+        return Ref(self.room.room_id, self.me.member_id)
+
+
+class History(NamedTuple):
+    """A stretch of the log with the members it needs to be shown."""
+
+    events: list[bytes]  # JSON of each, in the order of `seq`
+    members: list[Member]
+    more: bool  # whether there are older ones still (newer ones, when read forward)
+
+
+class Welcome(NamedTuple):
+    """What a member who enters is shown first."""
+
+    room: Room
+    me: Member
+    members: list[Member]  # all who are here, and the authors of the events
+    events: list[bytes]
+    more: bool
+    reset: bool  # the given `after` could not be served: start from these events
+
+
+class Chat:
+    """The rules of the place over a store. `clock` gives UTC seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._limits = limits
+        # Whoever keeps connections open wants to hear of these.
+        self.when_room_removed: Callable[[RoomId], None] = lambda room_id: None
+        self.when_member_removed: Callable[[Ref], None] = lambda ref: None
+        self._clock = clock
+        self._presence: Presence[Ref] = Presence(limits.leave_grace_seconds, clock)
+        self._buckets: dict[RoomId, dict[tuple[MemberId, str], Bucket]] = {}  # what they do → rate
+
+    # Coming in
+
+    def create_room(self, name: str, code: Code | None = None) -> Admission:
+        """A new room with its host, under `code` or one drawn by chance.
+
+        Raises NameInvalid, CodeTaken (only for a wanted code) or ServerFull.
+        """
+        name = clean_name(name, self._limits.name_characters)
+        host = self._new_member(name, "host")
+        if code is not None:
+            return self._open(code, host)
+        for _ in range(_DRAWS):
+            try:
+                return self._open(draw_code(secrets.choice), host)
+            except CodeTaken:
+                continue
+        raise ServerFull("Every code this server can give out is in use. Please try again later.")
+
+    def look_up(self, code: Code) -> Room:
+        """The room this code leads to now. Raises RoomNotFound."""
+        room = self._store.find_room(code)
+        if room is None:
+            raise RoomNotFound(f"There is no room {code}.", field="code")
+        return room
+
+    def join(self, code: Code, name: str) -> Admission:
+        """Become a member of the room with this code.
+
+        Raises NameInvalid, RoomNotFound, RoomFull or NameTaken (with a free `suggestion`).
+        """
+        name = clean_name(name, self._limits.name_characters)
+        room = self.look_up(code)
+        member = self._new_member(name, "guest")
+        try:
+            self._store.admit(room.room_id, member, self._joined(member))
+        except NameTaken as refusal:
+            refusal.data["suggestion"] = self._free_name(room.room_id, name)
+            raise
+        except RoomEnded:
+            raise RoomNotFound(f"There is no room {code}.", field="code") from None
+        return self._admitted(room, member)
+
+    def connection_opened(self, ref: Ref) -> None:
+        """One more connection of a member is open. Raises RoomEnded or TokenInvalid."""
+        self.member(ref)
+        self._presence.connected(ref)
+
+    def enter(self, ref: Ref, after: int | None = None) -> Welcome:
+        """What a member is shown first on a connection that has been opened.
+
+        `after` is the newest event they have. Somebody announced as gone is announced as back.
+        Raises RoomEnded or TokenInvalid.
+        """
+        me = self.member(ref)
+        if not me.here:
+            self._append(ref.room_id, self._joined(me))
+            me = self.member(ref)
+        self._store.set_deadline(ref.room_id, None)
+        page, reset = self._missed(ref.room_id, after)
+        return Welcome(
+            room=self._store.room(ref.room_id),
+            me=me,
+            members=self._store.members(ref.room_id, authors(page.events)),
+            events=page.events,
+            more=_has_older(page),
+            reset=reset,
+        )
+
+    # Being there
+
+    def member(self, ref: Ref) -> Member:
+        """The member's record. Raises RoomEnded, or TokenInvalid for somebody who has left."""
+        member = self._store.member(ref.room_id, ref.member_id)
+        if member is None:
+            raise TokenInvalid
+        return member
+
+    def room(self, ref: Ref) -> Room:
+        """The room of a member. Raises RoomEnded or TokenInvalid."""
+        self.member(ref)
+        return self._store.room(ref.room_id)
+
+    def members(self, ref: Ref) -> list[Member]:
+        """Everybody who is here, in the order they came. Raises RoomEnded or TokenInvalid."""
+        self.member(ref)
+        return self._store.members(ref.room_id)
+
+    def members_here(self, room_id: RoomId) -> int:
+        """How many people are in the room now. Raises RoomEnded."""
+        return self._store.count_here(room_id)
+
+    def post(self, ref: Ref, draft: Draft) -> Appended:
+        """Keep a message and tell the room.
+
+        A draft that came before (same `key`) gives back the event made then, and nobody is told
+        twice. Raises MessageEmpty, MessageTooLong, Invalid, TooFast (with `retry_after_seconds`),
+        TokenInvalid or RoomEnded.
+        """
+        self.member(ref)
+        check_draft(draft, self._limits.message_characters)
+        self._pace(ref, "post", self._limits.posts_burst, self._limits.posts_per_second)
+        return self._append(
+            ref.room_id,
+            MessagePosted(
+                at=moment(self._clock()),
+                by=ref.member_id,
+                text=draft.text,
+                key=draft.key,
+                reply_to=draft.reply_to,
+            ),
+        )
+
+    def pace_typing(self, ref: Ref) -> None:
+        """Count a change of typing, which is not kept. Raises TooFast."""
+        self._pace(ref, "typing", TYPING_BURST, TYPING_PER_SECOND)
+
+    def history(
+        self, ref: Ref, *, after: int | None = None, before: int | None = None, limit: int = 50
+    ) -> History:
+        """Up to `limit` events: the oldest above `after`, else the newest (below `before`).
+
+        Raises RoomEnded or TokenInvalid.
+        """
+        self.member(ref)
+        if after is not None:
+            page = self._store.read_after(ref.room_id, after, limit)
+            more = bool(page.events) and after + len(page.events) < page.last_seq
+        else:
+            page = self._store.read_before(ref.room_id, before, limit)
+            more = _has_older(page)
+        return History(page.events, self._authors_of(ref.room_id, page.events), more)
+
+    # Going
+
+    def connection_closed(self, ref: Ref) -> None:
+        """A connection that was opened is gone; a member's last one starts the leave grace."""
+        self._presence.disconnected(ref)
+
+    def leave(self, ref: Ref) -> None:
+        """Leave for good: the name is free again, the token opens nothing any more."""
+        self.member(ref)
+        self._leave(ref, "left")
+        self.when_member_removed(ref)
+
+    def end_room(self, room_id: RoomId, reason: EndReason) -> None:
+        """The room is over: everybody is told, everything in it is wiped, its code is free."""
+        try:
+            self._append(room_id, RoomEndedEvent(at=moment(self._clock()), reason=reason))
+        except RoomEnded:
+            return
+        for member in self._store.members(room_id):
+            self._presence.forget(Ref(room_id, member.member_id))
+        self._buckets.pop(room_id, None)
+        self._store.remove_room(room_id)
+        self.when_room_removed(room_id)
+
+    def tick(self) -> None:
+        """What time brings: say who is gone, end rooms whose time has come. For every second."""
+        for ref in self._presence.overdue():
+            try:
+                self._leave(ref, "gone")
+            except RoomEnded:
+                continue
+        for room_id in self._store.due(self._clock()):
+            self.end_room(room_id, "empty")
+
+    # Helpers, in the order they are used
+
+    def _new_member(self, name: str, role: Role) -> Member:
+        member_id = MemberId("m" + secrets.token_urlsafe(16))
+        return Member(member_id=member_id, name=name, hue=hue_of(member_id), role=role)
+
+    def _open(self, code: Code, host: Member) -> Admission:
+        room = Room(
+            room_id=RoomId("r" + secrets.token_urlsafe(16)),
+            code=code,
+            created_at=moment(self._clock()),
+        )
+        self._store.create_room(room, host, self._joined(host))
+        return self._admitted(room, host)
+
+    def _admitted(self, room: Room, member: Member) -> Admission:
+        admission = Admission(room, member)
+        self._presence.expect(admission.ref)
+        self._store.set_deadline(room.room_id, None)
+        return admission
+
+    def _joined(self, member: Member) -> MemberJoined:
+        here = msgspec.structs.replace(member, here=True)
+        return MemberJoined(at=moment(self._clock()), by=member.member_id, member=here)
+
+    def _free_name(self, room_id: RoomId, name: str) -> str:
+        taken = map(name_keys, self._store.names(room_id))
+        return free_name(name, taken, self._limits.name_characters)
+
+    def _append(self, room_id: RoomId, event: Event) -> Appended:
+        (answer,) = self._store.append([Append(room_id, event)])
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
+
+    def _missed(self, room_id: RoomId, after: int | None) -> tuple[Page, bool]:
+        if after is not None:
+            page = self._store.read_after(room_id, after, MISSED_EVENTS)
+            if page.first_seq - 1 <= after <= page.last_seq <= after + MISSED_EVENTS:
+                return page, False
+        return self._store.read_before(room_id, None, WELCOME_EVENTS), after is not None
+
+    def _authors_of(self, room_id: RoomId, events: Collection[bytes]) -> list[Member]:
+        wanted = authors(events)
+        people = self._store.members(room_id, wanted)
+        return [member for member in people if member.member_id in wanted]
+
+    def _pace(self, ref: Ref, doing: str, burst: float, per_second: float) -> None:
+        buckets = self._buckets.setdefault(ref.room_id, {})
+        bucket = buckets.get((ref.member_id, doing))
+        if bucket is None:
+            bucket = buckets[ref.member_id, doing] = Bucket()
+        wait = bucket.take(burst, per_second, self._clock())
+        if wait:
+            raise TooFast(retry_after_seconds=round(wait + 0.05, 1))
+
+    def _leave(self, ref: Ref, reason: LeaveReason) -> None:
+        self._presence.forget(ref)
+        self._append(
+            ref.room_id,
+            MemberLeft(
+                at=moment(self._clock()), by=ref.member_id, member_id=ref.member_id, reason=reason
+            ),
+        )
+        if not self._store.count_here(ref.room_id):
+            deadline = self._clock() + self._limits.room_grace_seconds
+            self._store.set_deadline(ref.room_id, deadline)
+
+
+class _By(msgspec.Struct):
+    by: MemberId | None = None
+
+
+_by_decoder = msgspec.json.Decoder(_By)
+
+
+def authors(events: Iterable[bytes]) -> dict[MemberId, None]:
+    """The members who did these events, each once, in the order they appear."""
+    found = (_by_decoder.decode(data).by for data in events)
+    return dict.fromkeys(by for by in found if by is not None)
+
+
+def _has_older(page: Page) -> bool:
+    if not page.events:
+        return False
+    return page.last_seq - len(page.events) >= page.first_seq

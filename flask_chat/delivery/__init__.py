@@ -1,0 +1,1 @@
+"""How events reach people: transport, fan-out, and who is connected."""

@@ -1,0 +1,68 @@
+"""Who is connected, and who has been away for longer than the grace.
+
+Several tabs and devices of a member are one person. Losing the last connection starts the grace;
+a reload or a tunnel ends it again without anybody noticing. No timers in here: ask `overdue`.
+"""
+
+import heapq
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+Person = TypeVar("Person", bound=Hashable)  # for `chat` this is (room_id, member_id)
+
+
+class Presence(Generic[Person]):
+    """Counts connections per person. `clock` gives seconds; only differences matter."""
+
+    def __init__(self, grace_seconds: float, clock: Callable[[], float]) -> None:
+        self._grace_seconds = grace_seconds
+        self._clock = clock
+        self._connections: dict[Person, int] = {}
+        self._gone_at: dict[
+            Person, float
+        ] = {}  # when the grace of a person without connection ends
+        self._deadlines: list[tuple[float, int, Person]] = []  # a heap; entries may be out of date
+        self._ticket = 0  # keeps heap entries comparable
+
+    def expect(self, person: Person) -> None:
+        """Somebody is about to connect: give them the grace to do so."""
+        if person not in self._connections:
+            self._start_grace(person)
+
+    def connected(self, person: Person) -> None:
+        """One more connection of this person."""
+        self._connections[person] = self._connections.get(person, 0) + 1
+        self._gone_at.pop(person, None)
+
+    def disconnected(self, person: Person) -> None:
+        """One connection fewer; the last one starts the grace. Nobody known: nothing happens."""
+        left = self._connections.get(person, 0) - 1
+        if left > 0:
+            self._connections[person] = left
+        elif left == 0:
+            del self._connections[person]
+            self._start_grace(person)
+
+    def forget(self, person: Person) -> None:
+        """This person has left for good; their connections no longer count."""
+        self._connections.pop(person, None)
+        self._gone_at.pop(person, None)
+
+    def is_connected(self, person: Person) -> bool:
+        """Whether at least one connection is open."""
+        return person in self._connections
+
+    def overdue(self) -> list[Person]:
+        """Those whose grace has ended since the last call, in that order; they are forgotten."""
+        now, found = self._clock(), []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            at, _, person = heapq.heappop(self._deadlines)
+            if self._gone_at.get(person) == at:
+                del self._gone_at[person]
+                found.append(person)
+        return found
+
+    def _start_grace(self, person: Person) -> None:
+        self._ticket += 1
+        at = self._gone_at[person] = self._clock() + self._grace_seconds
+        heapq.heappush(self._deadlines, (at, self._ticket, person))

@@ -1,0 +1,47 @@
+"""The four letters that lead to a room: drawing them, and reading what people type."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NewType
+
+from flask_chat.domain.errors import CodeInvalid
+
+Code = NewType("Code", str)
+
+CODE_LETTERS = 4
+
+# Consonants without L: nothing here is misread as 1 or 0, and without vowels few words come out.
+ALPHABET = "BCDFGHJKMNPQRSTVWXZ"
+
+# Consonants alone still spell these.
+_RUDE = re.compile(
+    r"CNT|CCK|CCP|DCK|FCK|FGT|FKN|FVCK|JZZ|KKK|NGR|NGGR|NZ|PHCK|PNS|PSS|RTRD|SHT|SS$|TTS|TWT|WNK|WHR"
+)
+
+_LINK = re.compile(r"/r/([^/?#]*)")
+_SEPARATORS = re.compile(r"[\s\-‐‑‒–—_.·]+")
+_FOUR_LETTERS = re.compile(rf"[A-Z]{{{CODE_LETTERS}}}")
+
+
+def draw_code(choice: Callable[[Sequence[str]], str]) -> Code:
+    """A code by chance: four letters that are easy to read aloud and spell nothing rude.
+
+    `choice` picks one element; give it `secrets.choice`, so that codes cannot be predicted.
+    """
+    while True:
+        code = "".join(choice(ALPHABET) for _ in range(CODE_LETTERS))
+        if not _RUDE.search(code):
+            return Code(code)
+
+
+def parse_code(typed: str) -> Code:
+    """The code in what somebody typed: any case, with spaces or dashes, or a whole link around it.
+
+    Any four letters A to Z are a code, also such as were never drawn.
+    Raises CodeInvalid with `field` "code".
+    """
+    link = _LINK.search(typed)
+    letters = _SEPARATORS.sub("", link[1] if link else typed).upper()
+    if not _FOUR_LETTERS.fullmatch(letters):
+        raise CodeInvalid(field="code")
+    return Code(letters)

@@ -1,0 +1,144 @@
+"""The kinds of event a room's log holds, and how an event becomes bytes.
+
+An event is encoded once, before it has its number; the store splices `seq` in when it appends
+(`numbered`). Those bytes are what is kept, what goes over the wire, and what is read back.
+"""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from flask_chat.domain.members import Member, MemberId
+
+LeaveReason = Literal["left", "gone", "removed"]
+EndReason = Literal["empty", "ended"]
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+class EventBase(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=_snake
+):
+    """What all events have. `seq` is 0 until the store has given the event its number."""
+
+    at: datetime  # UTC, whole milliseconds
+    by: MemberId | None = None  # None: the system
+    seq: int = 0
+
+
+class MessagePosted(EventBase, frozen=True, kw_only=True):
+    """Somebody said something. `key` came from the client, so that a repeat is recognised."""
+
+    text: str
+    key: str
+    reply_to: int | None = None  # the seq of the message this answers
+
+
+class MessageEdited(EventBase, frozen=True, kw_only=True):
+    """The message `target` (its seq) now reads `text`."""
+
+    target: int
+    text: str
+
+
+class MessageRemoved(EventBase, frozen=True, kw_only=True):
+    """The message `target` is gone."""
+
+    target: int
+
+
+class ReactionAdded(EventBase, frozen=True, kw_only=True):
+    """`by` reacts to the message `target`."""
+
+    target: int
+    emoji: str
+
+
+class ReactionRemoved(EventBase, frozen=True, kw_only=True):
+    """`by` takes a reaction back."""
+
+    target: int
+    emoji: str
+
+
+class MemberJoined(EventBase, frozen=True, kw_only=True):
+    """Somebody came in, for the first time or again."""
+
+    member: Member
+
+
+class MemberLeft(EventBase, frozen=True, kw_only=True):
+    """Somebody left: by their own wish ("left"), or was away longer than the grace ("gone")."""
+
+    member_id: MemberId
+    reason: LeaveReason
+
+
+class MemberRenamed(EventBase, frozen=True, kw_only=True):
+    """A member has another name from here on."""
+
+    member_id: MemberId
+    name: str
+
+
+class RoomChanged(EventBase, frozen=True, kw_only=True):
+    """Those of the room's properties that are given have changed."""
+
+    topic: str | None = None
+    locked: bool | None = None
+    slow_mode_seconds: int | None = None
+
+
+class MemberRemoved(EventBase, frozen=True, kw_only=True):
+    """A host sent somebody away; `until` says for how long, None for good."""
+
+    member_id: MemberId
+    until: datetime | None = None
+
+
+class RoomEnded(EventBase, frozen=True, kw_only=True):
+    """The last event of every log."""
+
+    reason: EndReason
+
+
+Event = (
+    MessagePosted
+    | MessageEdited
+    | MessageRemoved
+    | ReactionAdded
+    | ReactionRemoved
+    | MemberJoined
+    | MemberLeft
+    | MemberRenamed
+    | RoomChanged
+    | MemberRemoved
+    | RoomEnded
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def moment(seconds: float) -> datetime:
+    """UTC seconds since 1970 as the whole-millisecond time that events carry."""
+    return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
+
+
+def encode_event(event: Event) -> bytes:
+    """The event as JSON. An event without its number has no `seq` in it."""
+    return _encoder.encode(event)
+
+
+def numbered(body: bytes, seq: int) -> bytes:
+    """The JSON of an event that has no number yet, with `seq` in front."""
+    return b'{"seq":%d,' % seq + body[1:]
+
+
+def decode_event(data: bytes) -> Event:
+    """The event in these bytes, as `numbered` or `encode_event` made them."""
+    return _decoder.decode(data)

@@ -1,0 +1,47 @@
+"""Limits as numbers, and the one rate rule of the message path.
+
+Rates per address (joins, look-ups, created rooms) are `web.guards`' matter.
+"""
+
+import math
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The limits rooms are run by. `math.inf` where a limit is lifted."""
+
+    name_characters: float = 32
+    message_characters: float = 4000
+    members_per_room: float = 500
+    rooms: float = 100_000
+    history_events: float = 10_000  # kept per room
+    history_bytes: float = 8 * 1024 * 1024  # kept per room
+    store_bytes: float = 1024**3  # the logs of all rooms together
+    posts_burst: float = 10
+    posts_per_second: float = 2
+    room_grace_seconds: float = 3600
+    leave_grace_seconds: float = 20
+
+
+class Bucket:
+    """A token bucket, kept as one time: when it will be full again (GCRA, ITU-T I.371 annex A).
+
+    Full at first; `burst` takes at once, then `per_second`.
+    """
+
+    __slots__ = ("full_at",)
+
+    def __init__(self) -> None:
+        self.full_at = 0.0
+
+    def take(self, burst: float, per_second: float, now: float) -> float:
+        """Take one token. 0.0 if there was one, else the seconds until there is (none is taken)."""
+        if math.isinf(per_second) or math.isinf(burst):
+            return 0.0
+        full_at = max(self.full_at, now) + 1 / per_second
+        wait = full_at - burst / per_second - now
+        if wait > 1e-9:
+            return wait
+        self.full_at = full_at
+        return 0.0

@@ -1,0 +1,107 @@
+"""The contract of a store, which every implementation keeps and one test file checks.
+
+A store holds rooms: for each its record, its members and its log. Whatever a method does, it does
+atomically: after it raised, nothing has changed. A method that returns has committed.
+
+Rooms are found by `room_id`; the code is only a sign that points to one. For a `room_id` that is
+not (or no longer) there, methods raise RoomEnded, since ids are never guessed, only outlived.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from flask_chat.domain.codes import Code
+from flask_chat.domain.errors import ChatError
+from flask_chat.domain.events import Event, MemberJoined
+from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.rooms import Room, RoomId
+
+# Called once for every event appended, in the order of `seq` within a room, after it is committed:
+# publish(room_id, seq, the event's JSON).
+Publish = Callable[[RoomId, int, bytes], None]
+
+
+class Append(NamedTuple):
+    """An event that should go into a room's log. It has no `seq` yet."""
+
+    room_id: RoomId
+    event: Event
+
+
+class Appended(NamedTuple):
+    """Where an event stands in the log."""
+
+    seq: int
+    data: bytes  # its JSON, as kept and as published
+    is_new: bool  # False: the key was known, this is the event made then
+
+
+class Page(NamedTuple):
+    """A stretch of a room's log, in the order of `seq`."""
+
+    events: list[bytes]
+    first_seq: int  # the oldest event still kept; last_seq + 1 when none is
+    last_seq: int  # the newest event there is, 0 when there has been none
+
+
+class Store(Protocol):
+    """What `chat` needs of a store."""
+
+    may_block: bool  # whether calls can wait for a disk or a network
+
+    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
+        """Make the room with its first member, and append `joined` as event 1.
+
+        Raises CodeTaken when a room has this code now, ServerFull at the limit of rooms.
+        """
+
+    def find_room(self, code: Code) -> Room | None:
+        """The room this code leads to now."""
+
+    def room(self, room_id: RoomId) -> Room:
+        """The room's record."""
+
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
+        """Make somebody a member who was not, and append `joined`.
+
+        Raises NameTaken when a member's name shares one of `name_keys` with this one's, RoomFull
+        when as many are here as may be.
+        """
+
+    def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
+        """The member, here or gone; None when there is none, or they have left or been removed."""
+
+    def members(self, room_id: RoomId, also: Collection[MemberId] = ()) -> list[Member]:
+        """Everybody who is here, in the order they came, then those of `also` who are not."""
+
+    def names(self, room_id: RoomId) -> list[str]:
+        """Every name that is somebody's, here or gone."""
+
+    def count_here(self, room_id: RoomId) -> int:
+        """How many are here."""
+
+    def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
+        """Append events, in this order; one answer for each, a refusal of one stops no other.
+
+        A `message_posted` whose (room, by, key) is among those of the kept events is not appended
+        again: the answer is the event made then. Other events change the records they are about
+        (`domain.rooms.room_after`, `member_after`). Refusals: RoomEnded, ServerFull.
+        """
+
+    def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
+        """The oldest events with a `seq` above `after`, at most `limit`."""
+
+    def read_before(self, room_id: RoomId, before: int | None, limit: int) -> Page:
+        """The newest events with a `seq` below `before` (None: of all), at most `limit`."""
+
+    def set_deadline(self, room_id: RoomId, at: float | None) -> None:
+        """The room ends at this time (UTC seconds), or not by time (None)."""
+
+    def due(self, now: float) -> list[RoomId]:
+        """The rooms whose deadline has come, the longest overdue first."""
+
+    def remove_room(self, room_id: RoomId) -> None:
+        """Wipe the room with everything in it and free its code. No room: nothing happens."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

@@ -1,0 +1,276 @@
+"""Rooms kept in this process: the default, and the reference for the other stores."""
+
+import heapq
+from collections import deque
+from collections.abc import Collection, Sequence
+from itertools import islice
+
+from flask_chat.domain.codes import Code
+from flask_chat.domain.errors import (
+    ChatError,
+    CodeTaken,
+    NameTaken,
+    RoomEnded,
+    RoomFull,
+    ServerFull,
+)
+from flask_chat.domain.events import (
+    Event,
+    MemberJoined,
+    MemberLeft,
+    MemberRemoved,
+    MemberRenamed,
+    MessagePosted,
+    RoomChanged,
+    encode_event,
+    numbered,
+)
+from flask_chat.domain.limits import Limits
+from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.names import name_keys
+from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subject_of
+from flask_chat.stores.base import Append, Appended, Page, Publish
+
+# Those who left keep a record, since their messages are still shown with their name. A room forgets
+# nobody, so it takes in at most this many times the people that may be in it at once.
+_RECORDS_PER_PLACE = 20
+
+_KeyOf = tuple[MemberId | None, str]  # who posted, with which key
+
+
+class _Log:
+    """The newest events of one room, and the keys of those that were posted."""
+
+    __slots__ = ("_entries", "bytes", "last_seq", "seq_by_key")
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[bytes, _KeyOf | None]] = deque()
+        self.seq_by_key: dict[_KeyOf, int] = {}
+        self.last_seq = 0
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def first_seq(self) -> int:
+        return self.last_seq - len(self._entries) + 1
+
+    def add(self, body: bytes, key: _KeyOf | None) -> bytes:
+        self.last_seq += 1
+        data = numbered(body, self.last_seq)
+        self._entries.append((data, key))
+        self.bytes += len(data)
+        if key is not None:
+            self.seq_by_key[key] = self.last_seq
+        return data
+
+    def drop_oldest(self) -> int:
+        """Forget the oldest event; how many bytes that freed."""
+        data, key = self._entries.popleft()
+        if key is not None:
+            del self.seq_by_key[key]
+        self.bytes -= len(data)
+        return len(data)
+
+    def at(self, seq: int) -> bytes:
+        data, _ = self._entries[seq - self.first_seq]
+        return data
+
+    def between(self, first: int, last: int) -> list[bytes]:
+        """The events from `first` to `last`, both included, as far as they are kept."""
+        first, last = max(first, self.first_seq), min(last, self.last_seq)
+        if last - first > 1000:  # indexing a deque costs the distance to its nearer end
+            start = first - self.first_seq
+            return [entry[0] for entry in islice(self._entries, start, start + last - first + 1)]
+        return [self.at(seq) for seq in range(first, last + 1)]
+
+
+class _Room:
+    """All there is of one room."""
+
+    __slots__ = ("deadline", "here", "log", "members", "name_owner", "record")
+
+    def __init__(self, record: Room) -> None:
+        self.record = record
+        self.log = _Log()
+        self.members: dict[MemberId, Member] = {}  # everybody there has been
+        self.here: dict[MemberId, None] = {}  # those here now, in the order they came
+        self.name_owner: dict[str, MemberId] = {}  # name key → whose it is
+        self.deadline: float | None = None
+
+    def claim_name(self, member: Member) -> None:
+        for key in name_keys(member.name):
+            self.name_owner[key] = member.member_id
+
+    def free_name(self, member: Member) -> None:
+        for key in name_keys(member.name):
+            if self.name_owner.get(key) == member.member_id:
+                del self.name_owner[key]
+
+    def has_member(self, member_id: MemberId) -> bool:
+        member = self.members.get(member_id)
+        return member is not None and any(
+            self.name_owner.get(key) == member_id for key in name_keys(member.name)
+        )
+
+
+class MemoryStore:
+    """The contract of `stores.base` with dicts and deques."""
+
+    may_block = False
+
+    def __init__(self, limits: Limits, publish: Publish) -> None:
+        self._limits = limits
+        self._publish = publish
+        self._rooms: dict[RoomId, _Room] = {}
+        self._by_code: dict[Code, RoomId] = {}
+        self._bytes = 0  # of all logs
+        self._deadlines: list[tuple[float, RoomId]] = []  # a heap; entries may be out of date
+
+    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
+        if room.code in self._by_code:
+            raise CodeTaken(field="code")
+        if len(self._rooms) >= self._limits.rooms:
+            raise ServerFull
+        self._rooms[room.room_id] = _Room(room)
+        self._by_code[room.code] = room.room_id
+        self.admit(room.room_id, host, joined)
+
+    def find_room(self, code: Code) -> Room | None:
+        room_id = self._by_code.get(code)
+        return None if room_id is None else self._rooms[room_id].record
+
+    def room(self, room_id: RoomId) -> Room:
+        return self._room(room_id).record
+
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
+        room = self._room(room_id)
+        if not room.name_owner.keys().isdisjoint(name_keys(member.name)):
+            raise NameTaken(field="name")
+        places = self._limits.members_per_room
+        if len(room.here) >= places or len(room.members) >= places * _RECORDS_PER_PLACE:
+            raise RoomFull
+        room.members[member.member_id] = member
+        room.claim_name(member)
+        self._add(room, joined)
+
+    def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
+        room = self._room(room_id)
+        return room.members[member_id] if room.has_member(member_id) else None
+
+    def members(self, room_id: RoomId, also: Collection[MemberId] = ()) -> list[Member]:
+        room = self._room(room_id)
+        away = (member_id for member_id in dict.fromkeys(also) if member_id not in room.here)
+        return [
+            *(room.members[member_id] for member_id in room.here),
+            *(room.members[member_id] for member_id in away if member_id in room.members),
+        ]
+
+    def names(self, room_id: RoomId) -> list[str]:
+        room = self._room(room_id)
+        return [room.members[owner].name for owner in dict.fromkeys(room.name_owner.values())]
+
+    def count_here(self, room_id: RoomId) -> int:
+        return len(self._room(room_id).here)
+
+    def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
+        return [self._append(room_id, event) for room_id, event in appends]
+
+    def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
+        log = self._room(room_id).log
+        first = max(after + 1, log.first_seq)
+        return Page(log.between(first, first + limit - 1), log.first_seq, log.last_seq)
+
+    def read_before(self, room_id: RoomId, before: int | None, limit: int) -> Page:
+        log = self._room(room_id).log
+        last = log.last_seq if before is None else min(before - 1, log.last_seq)
+        return Page(log.between(last - limit + 1, last), log.first_seq, log.last_seq)
+
+    def set_deadline(self, room_id: RoomId, at: float | None) -> None:
+        self._room(room_id).deadline = at
+        if at is not None:
+            heapq.heappush(self._deadlines, (at, room_id))
+
+    def due(self, now: float) -> list[RoomId]:
+        found: dict[RoomId, float] = {}
+        while self._deadlines and self._deadlines[0][0] <= now:
+            at, room_id = heapq.heappop(self._deadlines)
+            room = self._rooms.get(room_id)
+            if room is not None and room.deadline == at:
+                found[room_id] = at
+        for (
+            room_id,
+            at,
+        ) in found.items():  # still due until somebody ends them or moves the deadline
+            heapq.heappush(self._deadlines, (at, room_id))
+        return list(found)
+
+    def remove_room(self, room_id: RoomId) -> None:
+        room = self._rooms.pop(room_id, None)
+        if room is not None:
+            del self._by_code[room.record.code]
+            self._bytes -= room.log.bytes
+
+    def close(self) -> None:
+        self._rooms.clear()
+        self._by_code.clear()
+
+    def _room(self, room_id: RoomId) -> _Room:
+        try:
+            return self._rooms[room_id]
+        except KeyError:
+            raise RoomEnded from None
+
+    def _append(self, room_id: RoomId, event: Event) -> Appended | ChatError:
+        room = self._rooms.get(room_id)
+        if room is None:
+            return RoomEnded()
+        if not isinstance(event, MessagePosted):
+            return self._add(room, event)
+        log, key = room.log, (event.by, event.key)
+        known = log.seq_by_key.get(key)
+        if known is not None:
+            return Appended(known, log.at(known), is_new=False)
+        return self._add(room, event, key)
+
+    def _add(self, room: _Room, event: Event, key: _KeyOf | None = None) -> Appended:
+        log = room.log
+        before = log.bytes
+        data = log.add(encode_event(event), key)
+        self._bytes += log.bytes - before
+        if key is None:
+            self._update_records(room, event)
+        self._trim(log)
+        self._publish(room.record.room_id, log.last_seq, data)
+        return Appended(log.last_seq, data, is_new=True)
+
+    def _trim(self, log: _Log) -> None:
+        # A full store is paid for by the room that speaks: it forgets its own oldest events.
+        limits = self._limits
+        while len(log) > 1 and (
+            len(log) > limits.history_events
+            or log.bytes > limits.history_bytes
+            or self._bytes > limits.store_bytes
+        ):
+            self._bytes -= log.drop_oldest()
+
+    def _update_records(self, room: _Room, event: Event) -> None:
+        if isinstance(event, RoomChanged):
+            room.record = room_after(room.record, event)
+        subject = subject_of(event)
+        member = room.members.get(subject) if subject else None
+        if member is None:
+            return
+        changed = room.members[member.member_id] = member_after(member, event)
+        if isinstance(event, MemberRenamed):
+            room.free_name(member)
+            room.claim_name(changed)
+        if isinstance(event, MemberRemoved) or (
+            isinstance(event, MemberLeft) and event.reason != "gone"
+        ):
+            room.free_name(member)
+        if changed.here:
+            room.here[changed.member_id] = None
+        else:
+            room.here.pop(changed.member_id, None)

@@ -1,0 +1,70 @@
+"""The newest history as the room page draws it before any script runs."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from flask_chat.chat import History
+from flask_chat.domain.events import (
+    Event,
+    MemberJoined,
+    MemberLeft,
+    MemberRenamed,
+    MessagePosted,
+    decode_event,
+)
+from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.rooms import fold
+
+_GROUP = timedelta(minutes=5)  # messages of one person this close together are one group
+
+Line = dict[str, Any]  # what `_message.html` reads; the keys are named there
+
+
+def history_lines(history: History, me: MemberId) -> list[Line]:
+    """One line for each event that shows, oldest first."""
+    events = [decode_event(data) for data in history.events]
+    people = {member.member_id: member for member in history.members}
+    view = fold(events)
+    lines: list[Line] = []
+    for event in events:
+        if isinstance(event, MessagePosted):
+            lines.append(_message(event, view.messages[event.seq], people, me, lines))
+        elif text := _presence(event, people):
+            lines.append({"type": "presence", "seq": event.seq, "at": event.at, "text": text})
+    return lines
+
+
+def _message(
+    event: MessagePosted,
+    now: Any,
+    people: dict[MemberId, Member],
+    me: MemberId,
+    before: Sequence[Line],
+) -> Line:
+    last = before[-1] if before and before[-1]["type"] == "message" else None
+    is_first = not last or last["by"] != event.by or event.at - last["at"] > _GROUP
+    return {
+        "type": "message",
+        "seq": event.seq,
+        "at": event.at,
+        "at_text": event.at.strftime("%H:%M"),
+        "by": event.by,
+        "author": people.get(event.by) if event.by else None,
+        "mine": event.by == me,
+        "first": is_first,
+        "text": now.text,
+        "edited": now.edited,
+        "removed": now.removed,
+    }
+
+
+def _presence(event: Event, people: dict[MemberId, Member]) -> str:
+    match event:
+        case MemberJoined():
+            return f"{event.member.name} joined"
+        case MemberLeft() if event.member_id in people:
+            return f"{people[event.member_id].name} left"
+        case MemberRenamed():
+            return f"Somebody is called {event.name} now"
+    return ""

@@ -1,0 +1,213 @@
+"""The pages: lobby and room. They work without JavaScript as far as that makes sense."""
+
+from io import BytesIO
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_chat.chat import Admission, Chat, Ref
+from flask_chat.domain.codes import Code, parse_code
+from flask_chat.domain.errors import ChatError, CodeInvalid, RoomEnded, RoomNotFound, TokenInvalid
+from flask_chat.domain.events import decode_event
+from flask_chat.domain.rooms import Room
+from flask_chat.settings import Settings
+from flask_chat.web import sessions
+from flask_chat.web.guards import Rates
+from flask_chat.web.lines import history_lines
+from flask_chat.web.links import Links
+from flask_chat.web.refusals import headers_of, status_of
+from flask_chat.web.tokens import Tokens
+
+LINES_ON_PAGE = 50
+
+
+class Pages:
+    """The handlers of the pages, over the parts they need."""
+
+    def __init__(
+        self, chat: Chat, tokens: Tokens, rates: Rates, links: Links, settings: Settings
+    ) -> None:
+        self._chat = chat
+        self._tokens = tokens
+        self._rates = rates
+        self._links = links
+        self._settings = settings
+
+    def blueprint(self) -> Blueprint:
+        """The routes, to be registered on the app."""
+        pages = Blueprint("pages", __name__)
+        pages.add_url_rule("/", "lobby", self.lobby)
+        pages.add_url_rule("/", "enter", self.enter, methods=["POST"])
+        pages.add_url_rule("/room", "last_room", self.last_room)
+        pages.add_url_rule("/r/<typed>", "room", self.room)
+        pages.add_url_rule("/r/<typed>/leave", "leave", self.leave, methods=["POST"])
+        pages.add_url_rule("/r/<typed>/qr.svg", "qr", self.qr)
+        return pages
+
+    def lobby(self) -> ResponseReturnValue:
+        """The start page."""
+        return self._lobby()
+
+    def enter(self) -> ResponseReturnValue:
+        """The lobby's form: join a room or create one, then go there."""
+        form = request.form
+        try:
+            if "create" in form:
+                admission = self._create(form.get("name", ""), form["create"])
+            else:
+                code = parse_code(form.get("code", ""))
+                known = self._ref_for(code)
+                if known:
+                    return _see_other(url_for("pages.room", typed=code))
+                admission = self._join(form.get("name", ""), code)
+        except ChatError as refusal:
+            return self._lobby(refusal)
+        sessions.remember(admission.ref)
+        return _see_other(url_for("pages.room", typed=admission.room.code))
+
+    def last_room(self) -> ResponseReturnValue:
+        """To the room this browser was in last, else to the lobby."""
+        for ref in sessions.refs():
+            room = self._room_of(ref)
+            if room:
+                return _see_other(url_for("pages.room", typed=room.code))
+        return _see_other(url_for("pages.lobby"))
+
+    def room(self, typed: str) -> ResponseReturnValue:
+        """The room for a member; for everybody else the lobby with the code filled in."""
+        try:
+            code = parse_code(typed)
+            if typed != code:
+                return redirect(url_for("pages.room", typed=code))
+            ref = self._ref_for(code)
+            if ref is None:
+                self._look_up(code)
+                return self._lobby(code=code)
+            return self._room_page(ref)
+        except ChatError as refusal:
+            return self._lobby(refusal, code=typed)
+
+    def leave(self, typed: str) -> ResponseReturnValue:
+        """Leave the room for good and go to the lobby."""
+        ref = self._ref_for(parse_code(typed))
+        if ref:
+            self._chat.leave(ref)
+            sessions.forget(ref)
+        return _see_other(url_for("pages.lobby"))
+
+    def qr(self, typed: str) -> ResponseReturnValue:
+        """The share link as a QR code, dark on white with a quiet zone so that cameras like it."""
+        import segno  # here, since starting up does not need it
+
+        ref = self._ref_for(parse_code(typed))
+        if ref is None:
+            raise TokenInvalid
+        picture = BytesIO()
+        link = self._links.share(self._chat.room(ref).code, request)
+        segno.make(link, error="m", micro=False).save(
+            picture, kind="svg", border=4, scale=8, dark="#0f1115", light="#ffffff", xmldecl=False
+        )
+        response = Response(picture.getvalue(), mimetype="image/svg+xml")
+        response.headers["Cache-Control"] = "private, max-age=3600"
+        return response
+
+    # Helpers, in the order they are used
+
+    def _create(self, name: str, wanted: str) -> Admission:
+        # The plain button sends nothing or 1; "Create it" beside "There is no room" sends the code.
+        code = parse_code(wanted) if len(wanted) > 1 else None
+        self._rates.create_room(self._address())
+        return self._chat.create_room(name, code)
+
+    def _join(self, name: str, code: Code) -> Admission:
+        self._look_up(code)
+        self._rates.join(self._address())
+        return self._chat.join(code, name)
+
+    def _look_up(self, code: Code) -> Room:
+        try:
+            return self._chat.look_up(code)
+        except RoomNotFound:
+            self._rates.failed_lookup(self._address())
+            raise
+
+    def _ref_for(self, code: Code) -> Ref | None:
+        """Who this browser is in the room that the code leads to now."""
+        try:
+            ref = sessions.ref_in(self._chat.look_up(code).room_id)
+        except RoomNotFound:
+            return None
+        return ref if ref and self._room_of(ref) else None
+
+    def _room_of(self, ref: Ref) -> Room | None:
+        """The room of a member; None when it has ended or they have left it elsewhere."""
+        try:
+            return self._chat.room(ref)
+        except (RoomEnded, TokenInvalid):
+            sessions.forget(ref)
+            return None
+
+    def _address(self) -> str:
+        return request.remote_addr or ""
+
+    def _room_page(self, ref: Ref) -> ResponseReturnValue:
+        sessions.remember(ref)
+        room = self._chat.room(ref)
+        history = self._chat.history(ref, limit=LINES_ON_PAGE)
+        return render_template(
+            "room.html",
+            room=room,
+            me=self._chat.member(ref),
+            members=self._chat.members(ref),
+            lines=history_lines(history, ref.member_id),
+            token=self._tokens.mint(ref),
+            share_url=self._links.share(room.code, request),
+            message_limit=self._settings.message_limit_characters,
+            name_limit=self._settings.name_limit_characters,
+            leave_grace_seconds=self._settings.leave_grace_seconds,
+        )
+
+    def _lobby(self, refusal: ChatError | None = None, code: str = "") -> ResponseReturnValue:
+        typed = request.form.get("code", "") or code
+        is_missing = isinstance(refusal, RoomNotFound)
+        page = render_template(
+            "home.html",
+            name=request.form.get("name", ""),
+            code=_shown_code(typed),
+            rooms=[self._card(ref, room) for ref, room in self._my_rooms()],
+            error=_shown_error(refusal) if refusal else None,
+            create_code=parse_code(typed) if is_missing else None,
+            name_limit=self._settings.name_limit_characters,
+        )
+        status = status_of(refusal) if refusal else 200
+        return page, status, headers_of(refusal) if refusal else {}
+
+    def _my_rooms(self) -> list[tuple[Ref, Room]]:
+        found = [(ref, self._room_of(ref)) for ref in sessions.refs()]
+        return [(ref, room) for ref, room in found if room]
+
+    def _card(self, ref: Ref, room: Room) -> dict[str, Any]:
+        newest = self._chat.history(ref, limit=1).events
+        return {
+            "code": room.code,
+            "topic": room.topic,
+            "people": self._chat.members_here(room.room_id),
+            "last_activity": decode_event(newest[0]).at if newest else None,
+            "my_name": self._chat.member(ref).name,
+        }
+
+
+def _see_other(url: str) -> ResponseReturnValue:
+    return redirect(url, 303)
+
+
+def _shown_code(typed: str) -> str:
+    try:
+        return parse_code(typed)
+    except CodeInvalid:
+        return typed
+
+
+def _shown_error(refusal: ChatError) -> dict[str, Any]:
+    return {"code": refusal.code, "message": refusal.message, "field": None, **refusal.data}

@@ -1,0 +1,183 @@
+"""Socket.IO events: reads them, calls `chat`, acknowledges. No Flask request context in here.
+
+Each event a client may send is a method `_on_…` that takes the member and the event's argument and
+returns the acknowledgement. Other names, also Socket.IO's reserved ones, never reach a handler.
+"""
+
+from collections.abc import Callable, Iterable
+from secrets import token_urlsafe
+from typing import Any, NamedTuple
+
+import socketio
+import structlog
+from socketio import exceptions
+
+from flask_chat.chat import Chat, Ref
+from flask_chat.delivery.fanout import Fanout
+from flask_chat.domain.errors import ChatError, ConnectionsExceeded, Invalid, NotFound
+from flask_chat.domain.events import moment
+from flask_chat.domain.messages import Draft
+from flask_chat.domain.rooms import RoomId
+from flask_chat.web import wire
+from flask_chat.web.refusals import as_ack
+from flask_chat.web.tokens import Tokens
+
+log = structlog.get_logger()
+
+
+class Connection(NamedTuple):
+    """Who is at the other end."""
+
+    ref: Ref
+    address: str
+
+
+class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
+    """The namespace "/": everything clients can do over a socket."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        fanout: Fanout,
+        tokens: Tokens,
+        *,
+        connections_per_address: float,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__("/")
+        self._chat = chat
+        self._fanout = fanout
+        self._tokens = tokens
+        self._connections_per_address = connections_per_address
+        self._clock = clock
+        self._connections: dict[str, Connection] = {}  # by sid
+        self._by_room: dict[RoomId, dict[str, Ref]] = {}  # room → sid → who
+        self._by_address: dict[str, int] = {}  # how many
+        self._events: dict[str, Callable[[str, Ref, Any], Any]] = {
+            "post": self._on_post,
+            "message": self._on_message,
+            "typing": self._on_typing,
+            "history": self._on_history,
+            "leave": self._on_leave,
+        }
+
+    def trigger_event(self, event: str, *args: Any) -> Any:
+        """Called for whatever comes in; the return value is the acknowledgement."""
+        if event == "connect":
+            return self._connect(*args)
+        if event == "disconnect":
+            return self._disconnect(args[0])
+        return self._receive(event, *args)
+
+    def close_member(self, ref: Ref) -> None:
+        """Close all connections of somebody who is no longer a member."""
+        here = self._by_room.get(ref.room_id, {})
+        self._close(sid for sid, owner in here.items() if owner == ref)
+
+    def close_room(self, room_id: RoomId) -> None:
+        """Close all connections of a room that has ended."""
+        self._close(self._by_room.get(room_id, ()))
+
+    # Coming and going
+
+    def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        try:
+            wanted = wire.read(wire.Auth, auth)
+            ref = self._tokens.read(wanted.token)
+            connection = Connection(ref, environ.get("REMOTE_ADDR", ""))
+            self._check_address(connection.address)
+            self._chat.connection_opened(ref)
+        except ChatError as refusal:
+            body = wire.error_body(refusal)
+            raise exceptions.ConnectionRefusedError(body.message, body) from None
+        self._connections[sid] = connection
+        self._by_address[connection.address] = self._by_address.get(connection.address, 0) + 1
+        self._by_room.setdefault(ref.room_id, {})[sid] = ref
+        # The welcome follows the answer to the CONNECT, which goes out when this returns.
+        self.server.start_background_task(self._welcome, sid, ref, wanted.after)
+
+    def _welcome(self, sid: str, ref: Ref, after: int | None) -> None:
+        if sid not in self._connections:
+            return
+        try:
+            welcome = self._chat.enter(ref, after)
+        except ChatError:  # ended or left in this very moment
+            self._fanout.close(sid)
+            return
+        self._fanout.enter(sid, ref.room_id)
+        self._fanout.send(sid, "welcome", wire.welcome_message(welcome, moment(self._clock())))
+
+    def _disconnect(self, sid: str) -> None:
+        connection = self._connections.pop(sid, None)
+        if connection is None:
+            return
+        ref, address = connection
+        listeners = self._by_room[ref.room_id]
+        del listeners[sid]
+        if not listeners:
+            del self._by_room[ref.room_id]
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+        self._chat.connection_closed(ref)
+
+    def _check_address(self, address: str) -> None:
+        if self._by_address.get(address, 0) >= self._connections_per_address:
+            raise ConnectionsExceeded(limit=self._connections_per_address)
+
+    def _close(self, sids: Iterable[str]) -> None:
+        # In a task of its own, so that the acknowledgement of the one who asked goes out before.
+        self.server.start_background_task(self._close_now, list(sids))
+
+    def _close_now(self, sids: list[str]) -> None:
+        for sid in sids:
+            self._fanout.close(sid)
+
+    # What comes in
+
+    def _receive(self, event: str, sid: str, *args: Any) -> Any:
+        try:
+            handler = self._events.get(event)
+            if handler is None:
+                raise NotFound(f"There is no event {event[:40]!r}.")
+            connection = self._connections.get(sid)
+            if connection is None:
+                return None  # closed while the event was on its way
+            return handler(sid, connection.ref, args[0] if args else {})
+        except Exception as error:
+            return as_ack(error)
+
+    def _on_post(self, sid: str, ref: Ref, data: Any) -> wire.PostedAck:
+        wanted = wire.read(wire.PostMessage, data)
+        return self._post(ref, wanted.key, wanted.text, wanted.reply_to)
+
+    def _on_message(self, sid: str, ref: Ref, data: Any) -> wire.PostedAck:
+        """For the simplest clients: `message "text"` or `message {data: "text"}`."""
+        text = data.get("data") if isinstance(data, dict) else data
+        if not isinstance(text, str):
+            raise Invalid("data: expected text.", field="data")
+        return self._post(ref, None, text)
+
+    def _post(
+        self, ref: Ref, key: str | None, text: str, reply_to: int | None = None
+    ) -> wire.PostedAck:
+        draft = Draft(key=key or token_urlsafe(16), text=text, reply_to=reply_to)
+        return wire.posted_ack(self._chat.post(ref, draft))
+
+    def _on_typing(self, sid: str, ref: Ref, data: Any) -> wire.Ack:
+        wanted = wire.read(wire.TypingChange, data)
+        self._chat.pace_typing(ref)
+        message = wire.encode(wire.TypingMessage(ref.member_id, wanted.is_typing))
+        self._fanout.deliver(ref.room_id, "typing", message, skip=sid)
+        return wire.Ack()
+
+    def _on_history(self, sid: str, ref: Ref, data: Any) -> wire.HistoryAck:
+        wanted = wire.read(wire.HistoryRequest, data)
+        history = self._chat.history(
+            ref, after=wanted.after, before=wanted.before, limit=wanted.limit
+        )
+        return wire.history_ack(history)
+
+    def _on_leave(self, sid: str, ref: Ref, data: Any) -> wire.Ack:
+        self._chat.leave(ref)
+        return wire.Ack()
