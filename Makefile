@@ -8,6 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PACKAGES := pyproject.toml requirements.txt constraints.txt hatch_build.py
 
+.NOTPARALLEL:
 .PHONY: run test check format python-tests js-tests setup bundle bench screenshots constraints clean help
 
 run: .setup/run bundle ## Serve http://127.0.0.1:5000 (options: make run ARGS="--host 0.0.0.0")

