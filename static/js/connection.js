@@ -1,0 +1,199 @@
+/**
+ * The line to the server: the only module that knows Socket.IO. Connects, comes back after every loss with
+ * growing, jittered pauses, and tells how it stands. Sends only while connected, so that nothing queues twice.
+ */
+
+import { io } from "socket.io-client";
+
+/** @import { ChatError, ConnectionState, Event, Reply, Welcome } from "./types.d.ts" */
+
+const ANSWER_MS = 10_000;
+const PROBE_MS = 4000;
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 20_000;
+const LONG_HIDDEN_MS = 30_000;
+const FINAL = new Set(["token_invalid", "room_ended", "room_not_found"]);
+const GOING_AWAY = new Set([1000, 1001, 1012]); // RFC 6455 §7.4.1: an orderly close, going away, service restart
+
+export class Connection {
+  #socket;
+  #heard;
+  #after;
+  /** @type {ConnectionState} */
+  #state = { name: "connecting", since: Date.now(), attempt: 0 };
+  #lostAt = Date.now();
+  #attempt = 0;
+  #isClosed = false;
+  #hiddenAt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {AbortController | null} */
+  #listening = null;
+
+  /**
+   * @param {object} given
+   * @param {string} given.token
+   * @param {() => number | null} given.after the last seq seen without a hole
+   * @param {object} given.heard
+   * @param {(state: ConnectionState) => void} given.heard.state
+   * @param {(welcome: Welcome) => void} given.heard.welcome
+   * @param {(event: Event) => void} given.heard.event
+   * @param {(typing: {member_id: string, is_typing: boolean}) => void} given.heard.typing
+   */
+  constructor({ token, after, heard }) {
+    this.#after = after;
+    this.#heard = heard;
+    this.#socket = io({
+      autoConnect: false,
+      reconnection: false,
+      transports: ["websocket", "polling"],
+      tryAllTransports: true,
+      closeOnBeforeunload: false,
+      timeout: ANSWER_MS,
+      auth: (give) => give({ token, ...this.#resumePoint() }),
+    });
+  }
+
+  #resumePoint() {
+    const after = this.#after();
+    return after === null ? {} : { after };
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  start() {
+    const socket = this.#socket;
+    socket.on("welcome", (welcome) => this.#welcome(welcome));
+    socket.on("event", (event) => this.#heard.event(event));
+    socket.on("typing", (typing) => this.#heard.typing(typing));
+    socket.on("connect_error", (error) => this.#refused(error));
+    socket.on("disconnect", (_reason, details) => this.#lost(details));
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    window.addEventListener("online", () => this.wake(), { signal });
+    window.addEventListener("offline", () => this.#check(), { signal });
+    window.addEventListener("pageshow", (event) => event.persisted && this.#check(), { signal });
+    document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
+    this.#connect();
+  }
+
+  /** Closes for good; `error` says why, if it was not our own wish. @param {ChatError} [error] */
+  stop(error) {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#listening?.abort();
+    this.#socket.disconnect();
+    this.#tell({ name: "closed", error });
+  }
+
+  /** Tries again now instead of waiting. */
+  wake() {
+    if (this.#isClosed || this.#socket.connected || this.#state.name === "connecting") return;
+    this.#attempt = 0;
+    this.#connect();
+  }
+
+  /** Drops the line and comes back, asking again from `after`. */
+  restart() {
+    if (this.#socket.connected) this.#socket.io.engine.close();
+  }
+
+  /**
+   * Asks the server something. Null when there is no line or no answer in time.
+   * @template T
+   * @param {string} name
+   * @param {object} data
+   * @param {number} [timeoutMs]
+   * @returns {Promise<Reply<T> | null>}
+   */
+  async ask(name, data, timeoutMs = ANSWER_MS) {
+    if (!this.#socket.connected) return null;
+    try {
+      return await this.#socket.timeout(timeoutMs).emitWithAck(name, data);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Tells the server something nobody will miss when it gets lost. @param {string} name @param {object} data */
+  tell(name, data) {
+    if (this.#socket.connected) this.#socket.volatile.emit(name, data);
+  }
+
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#attempt += 1;
+    this.#tell({ name: "connecting", since: this.#lostAt, attempt: this.#attempt });
+    this.#socket.connect();
+  }
+
+  /** @param {Welcome} welcome */
+  #welcome(welcome) {
+    this.#attempt = 0;
+    this.#heard.welcome(welcome);
+    this.#tell({ name: "online" });
+  }
+
+  /** @param {Error & {data?: ChatError}} failure */
+  #refused(failure) {
+    const error = failure.data;
+    if (error && FINAL.has(error.code)) return this.stop(error);
+    this.#comeBack({ error, pauseMs: (error?.retry_after_seconds ?? 0) * 1000 });
+  }
+
+  /** @param {any} details */
+  #lost(details) {
+    if (this.#isClosed) return;
+    this.#lostAt = Date.now();
+    this.#comeBack({ stopping: GOING_AWAY.has(details?.context?.code) });
+  }
+
+  /** @param {{error?: ChatError, pauseMs?: number, stopping?: boolean}} given */
+  #comeBack({
+    error,
+    pauseMs = 0,
+    stopping = this.#state.name === "waiting" && this.#state.stopping,
+  }) {
+    clearTimeout(this.#timer);
+    if (navigator.onLine === false) return this.#tell({ name: "offline", since: this.#lostAt });
+    const jitter = 0.5 + Math.random();
+    const backOff = Math.min(FIRST_PAUSE_MS * 2 ** this.#attempt, LONGEST_PAUSE_MS) * jitter;
+    const pause = Math.max(pauseMs, this.#attempt === 0 ? backOff / 2 : backOff);
+    const until = Date.now() + pause;
+    this.#timer = setTimeout(() => this.#connect(), pause);
+    this.#tell({
+      name: "waiting",
+      since: this.#lostAt,
+      attempt: this.#attempt,
+      until,
+      error,
+      stopping,
+    });
+  }
+
+  #visibilityChanged() {
+    if (document.visibilityState === "hidden") {
+      this.#hiddenAt = Date.now();
+    } else if (Date.now() - this.#hiddenAt > LONG_HIDDEN_MS) {
+      this.#check();
+    } else {
+      this.wake();
+    }
+  }
+
+  /** A line that looks open may be dead after sleep: asks for a sign of life. */
+  async #check() {
+    if (!this.#socket.connected) return this.wake();
+    const answer = await this.ask("history", { after: this.#after() ?? 0, limit: 1 }, PROBE_MS);
+    if (answer === null) this.restart();
+  }
+
+  /** @param {ConnectionState} state */
+  #tell(state) {
+    this.#state = state;
+    this.#heard.state(state);
+  }
+}

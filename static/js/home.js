@@ -1,0 +1,105 @@
+/** The lobby: remembers the name, tidies the code as it is typed or pasted, and says what is missing before the server has to. */
+
+import { cloneTemplate, find, flag } from "./lib/dom.js";
+import { recall, remember } from "./lib/storage.js";
+import { isBlank, readCode } from "./lib/text.js";
+import { ago } from "./lib/time.js";
+
+const NAME = "name";
+const CODE_LETTERS = 4;
+
+class LobbyPage {
+  #form = find("#lobby", HTMLFormElement);
+  #name = find("#name", HTMLInputElement);
+  #code = find("#code", HTMLInputElement);
+
+  start() {
+    this.#form.noValidate = true;
+    this.#recallName();
+    this.#tidyCode();
+    this.#code.addEventListener("input", () => this.#codeTyped());
+    this.#code.addEventListener("paste", (event) => this.#codePasted(event));
+    this.#name.addEventListener("input", () => this.#clear(this.#name));
+    this.#form.addEventListener("submit", (event) => this.#submitted(event));
+    window.addEventListener("pageshow", () => this.#tidyCode());
+    this.#drawTimes();
+    setInterval(() => this.#drawTimes(), 30_000);
+  }
+
+  #recallName() {
+    const name = recall(NAME);
+    if (!name || this.#name.value !== "" || this.#name.getAttribute("aria-invalid")) return;
+    this.#name.value = name;
+    if (this.#code.value === "") this.#code.focus();
+    else find(".button-join", HTMLButtonElement).focus({ preventScroll: true });
+  }
+
+  #codeTyped() {
+    this.#clear(this.#code);
+    this.#tidyCode();
+  }
+
+  #tidyCode() {
+    const { value, selectionStart } = this.#code;
+    const code = readCode(value);
+    if (code !== value) {
+      this.#code.value = code;
+      const caret = readCode(value.slice(0, selectionStart ?? value.length)).length;
+      if (document.activeElement === this.#code) this.#code.setSelectionRange(caret, caret);
+    }
+    find(".code-boxes", HTMLElement).dataset.length = String(code.length);
+  }
+
+  /** @param {ClipboardEvent} event */
+  #codePasted(event) {
+    const pasted = event.clipboardData?.getData("text") ?? "";
+    if (readCode(pasted).length < CODE_LETTERS) return;
+    event.preventDefault();
+    this.#code.value = readCode(pasted);
+    this.#codeTyped();
+  }
+
+  /** @param {SubmitEvent} event */
+  #submitted(event) {
+    const button = event.submitter;
+    if (!isBlank(this.#name.value)) remember(NAME, this.#name.value.trim());
+    if (isBlank(this.#name.value)) return this.#refuse(event, this.#name, "Type a name first");
+    const isCreating = button instanceof HTMLButtonElement && button.name === "create";
+    if (isCreating || this.#code.value.length === CODE_LETTERS) return;
+    this.#refuse(
+      event,
+      this.#code,
+      this.#code.value === ""
+        ? "Type the four letters, or create a room"
+        : "A code has four letters",
+    );
+  }
+
+  /** @param {Event} event @param {HTMLInputElement} field @param {string} message */
+  #refuse(event, field, message) {
+    event.preventDefault();
+    const place = find(`#${field.id}-error`, HTMLElement);
+    const error = cloneTemplate("error-template");
+    find("[data-error-text]", HTMLElement, error).textContent = message;
+    place.replaceChildren(...error.childNodes);
+    field.setAttribute("aria-invalid", "true");
+    field.focus();
+  }
+
+  /** @param {HTMLInputElement} field */
+  #clear(field) {
+    if (!field.hasAttribute("aria-invalid")) return;
+    field.removeAttribute("aria-invalid");
+    find(`#${field.id}-error`, HTMLElement).replaceChildren();
+  }
+
+  #drawTimes() {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      if (time instanceof HTMLTimeElement) time.textContent = ago(time.dateTime, Date.now());
+    }
+  }
+}
+
+const page = new LobbyPage();
+page.start();
+flag(document.documentElement, "ready", true);

@@ -1,0 +1,52 @@
+/** Times as people read them, in their own zone and language. Every function is given its "now". */
+
+const DAY_MS = 86_400_000;
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const weekday = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
+const withYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
+
+/** "21:03" @param {string} at */
+export function clockTime(at) {
+  return clock.format(new Date(at));
+}
+
+/** "Sunday, 22 November 2026 at 21:03" @param {string} at */
+export function fullTime(at) {
+  return full.format(new Date(at));
+}
+
+/** The calendar day of a moment, here. @param {string | number} at */
+export function dayOf(at) {
+  const date = new Date(at);
+  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+}
+
+/** "Today", "Yesterday", "Friday 20 November", "3 March 2025". @param {string} at @param {number} now */
+export function dayLabel(at, now) {
+  const today = new Date(now);
+  const yesterday = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);
+  if (dayOf(at) === dayOf(now)) return "Today";
+  if (dayOf(at) === dayOf(yesterday.getTime())) return "Yesterday";
+  const date = new Date(at);
+  return date.getFullYear() === today.getFullYear() ? weekday.format(date) : withYear.format(date);
+}
+
+/** How long until the day labels are wrong. @param {number} now */
+export function msUntilMidnight(now) {
+  const date = new Date(now);
+  return Math.min(
+    DAY_MS,
+    new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime() - now,
+  );
+}
+
+/** "just now", "5 minutes ago", "yesterday". @param {string} at @param {number} now */
+export function ago(at, now) {
+  const seconds = Math.max(0, (now - Date.parse(at)) / 1000);
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return words.format(-Math.floor(seconds / 60), "minute");
+  if (seconds < 86_400) return words.format(-Math.floor(seconds / 3600), "hour");
+  return words.format(-Math.floor(seconds / 86_400), "day");
+}
