@@ -26,7 +26,6 @@ def configure(settings: Settings) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             hide_private,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_renderers(settings.log_format),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -48,11 +47,16 @@ def hide_private(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
     if log_format == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
     return [
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        ),
     ]
 
 

@@ -1,0 +1,45 @@
+"""Fixtures for all tests: servers to talk to."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.servers import RunningServer, running
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """`start_server(message_limit_characters=10)`: a server of one's own, stopped after the test.
+
+    Limits per address are lifted unless given. After the test it must end with 0 and no traceback.
+    """
+    numbers = count(1)
+    with ExitStack() as stack:
+
+        def start(**settings: object) -> RunningServer:
+            output = tmp_path / f"server-{next(numbers)}.log"
+            return stack.enter_context(running(output, settings))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with the default settings, shared: tests meet in rooms of their own."""
+    output = tmp_path_factory.mktemp("server") / "server.log"
+    with running(output, {}) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unpatched() -> Iterator[None]:
+    """Fail when a test has let gevent patch this process, which changes all tests after it."""
+    yield
+    patched = sys.modules.get("gevent.monkey")
+    assert patched is None or not patched.is_module_patched("socket")
