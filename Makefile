@@ -67,18 +67,18 @@ help: ## This list
 	@pip install --quiet --requirement requirements.txt
 	@touch $@
 
-.setup/test: .setup/node_modules .setup/test-packages
+.setup/test: .setup/npm .setup/test-packages
 	@scripts/setup redis
 	@scripts/setup chromium
 	@touch $@
 
-.setup/node_modules: .setup/venv package.json package-lock.json .npmrc
+.setup/npm: .setup/venv package.json package-lock.json .npmrc
 	@scripts/setup node
 	@echo "• Installing the npm packages"
 	@npm ci --ignore-scripts --loglevel=error
 	@touch $@
 
-.setup/test-packages: .setup/node_modules $(PACKAGES)
+.setup/test-packages: .setup/npm $(PACKAGES)
 	@echo "• Installing the Python packages and bundling the browser code"
 	@pip install --quiet --constraint constraints.txt --editable '.[test,dev]'
 	@touch .setup/run $@
