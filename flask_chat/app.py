@@ -19,7 +19,7 @@ from flask_chat.delivery.fanout import Fanout, Packets
 from flask_chat.domain.limits import Limits
 from flask_chat.settings import Settings
 from flask_chat.stores.memory import MemoryStore
-from flask_chat.web import api, guards, health, pages, refusals, sockets
+from flask_chat.web import api, guards, health, openapi, pages, refusals, sockets
 from flask_chat.web.links import Links
 from flask_chat.web.tokens import Tokens
 
@@ -98,6 +98,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     rest = api.Api(chat, tokens, rates).blueprint()
     app.extensions["csrf"].exempt(rest)  # REST takes no cookie, so there is nothing to forge
     app.register_blueprint(rest)
+    app.register_blueprint(openapi.blueprint())
     app.register_blueprint(health.blueprint())
     socketio = _socketio(app, settings, fanout, origins)
     socketio.server.register_namespace(namespace)

@@ -1,7 +1,7 @@
 """The newest history as the room page draws it before any script runs."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_chat.chat import History
@@ -14,7 +14,7 @@ from flask_chat.domain.events import (
     decode_event,
 )
 from flask_chat.domain.members import Member, MemberId
-from flask_chat.domain.rooms import fold
+from flask_chat.domain.rooms import MessageView, fold
 
 _GROUP = timedelta(minutes=5)  # messages of one person this close together are one group
 
@@ -31,23 +31,29 @@ def history_lines(history: History, me: MemberId) -> list[Line]:
         if isinstance(event, MessagePosted):
             lines.append(_message(event, view.messages[event.seq], people, me, lines))
         elif text := _presence(event, people):
-            lines.append({"type": "presence", "seq": event.seq, "at": event.at, "text": text})
+            lines.append({"type": "presence", "seq": event.seq, "at": iso(event.at), "text": text})
     return lines
+
+
+def iso(at: datetime) -> str:
+    """A time as the wire and `<time datetime>` write it: ISO 8601, UTC, milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _message(
     event: MessagePosted,
-    now: Any,
+    now: MessageView,
     people: dict[MemberId, Member],
     me: MemberId,
     before: Sequence[Line],
 ) -> Line:
     last = before[-1] if before and before[-1]["type"] == "message" else None
-    is_first = not last or last["by"] != event.by or event.at - last["at"] > _GROUP
+    is_first = not last or last["by"] != event.by or event.at - last["moment"] > _GROUP
     return {
         "type": "message",
         "seq": event.seq,
-        "at": event.at,
+        "moment": event.at,
+        "at": iso(event.at),
         "at_text": event.at.strftime("%H:%M"),
         "by": event.by,
         "author": people.get(event.by) if event.by else None,

@@ -14,7 +14,7 @@ from flask_chat.domain.rooms import Room
 from flask_chat.settings import Settings
 from flask_chat.web import sessions
 from flask_chat.web.guards import Rates
-from flask_chat.web.lines import history_lines
+from flask_chat.web.lines import history_lines, iso
 from flask_chat.web.links import Links
 from flask_chat.web.refusals import headers_of, status_of
 from flask_chat.web.tokens import Tokens
@@ -193,7 +193,7 @@ class Pages:
             "code": room.code,
             "topic": room.topic,
             "people": self._chat.members_here(room.room_id),
-            "last_activity": decode_event(newest[0]).at if newest else None,
+            "last_activity": iso(decode_event(newest[0]).at) if newest else None,
             "my_name": self._chat.member(ref).name,
         }
 

@@ -1,0 +1,163 @@
+"""The people of the tests, each with a real Socket.IO client: `ada.says("hi")`, `grace.sees("hi")`.
+
+Ada opened the room, Grace is a guest, Mallory is up to no good.
+"""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+import socketio
+
+WAIT_SECONDS = 10
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    """Ask again and again until the condition is true; for what nobody tells us about."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+class Person:
+    """A member of a room over REST, and over a socket once `connects` has been called."""
+
+    def __init__(self, url: str, answer: dict[str, Any]) -> None:
+        self.url = url
+        self.room = answer["room"]
+        self.code = answer["room"]["code"]
+        self.me = answer["me"]
+        self.token = answer["token"]
+        self.welcomes: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []  # in the order they arrived, welcome included
+        self.typing: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+        self._keys = itertools.count(1)
+        self._clients: list[socketio.Client] = []
+
+    @property
+    def client(self) -> socketio.Client:
+        """The newest connection."""
+        return self._clients[-1]
+
+    def connects(
+        self, *, after: int | None = None, transports: list[str] | None = None
+    ) -> "Person":
+        """Open one more connection and wait for its welcome."""
+        client = socketio.Client(reconnection=False)
+        client.on("welcome", self._welcomed)
+        client.on("event", self._happened)
+        client.on("typing", self._typed)
+        auth = {"token": self.token} | ({} if after is None else {"after": after})
+        before = len(self.welcomes)
+        client.connect(self.url, auth=auth, transports=transports, wait_timeout=WAIT_SECONDS)
+        self._clients.append(client)
+        self.waits_until(lambda: len(self.welcomes) > before)
+        return self
+
+    def disconnects(self) -> None:
+        """Close the newest connection, as a closed tab does."""
+        self._clients.pop().disconnect()
+
+    def says(self, text: str, key: str | None = None) -> dict[str, Any]:
+        """Post a message; the acknowledgement."""
+        return self.asks("post", {"key": key or f"key-{next(self._keys)}", "text": text})
+
+    def asks(self, event: str, *args: Any) -> dict[str, Any]:
+        """Emit an event and wait for its acknowledgement."""
+        data = args[0] if len(args) == 1 else args or None
+        return self.client.call(event, data, timeout=WAIT_SECONDS)
+
+    def sees(self, text: str) -> dict[str, Any]:
+        """Wait for a message with this text; its event."""
+
+        def find() -> dict[str, Any] | None:
+            return next((event for event in self.events if event.get("text") == text), None)
+
+        return self.waits_until(find)
+
+    def sees_kind(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Wait for an event of this kind with these fields."""
+
+        def matches(event: dict[str, Any]) -> bool:
+            return event["kind"] == kind and all(event.get(k) == v for k, v in fields.items())
+
+        return self.waits_until(lambda: next(filter(matches, self.events), None))
+
+    def waits_until(self, condition: Callable[[], Any]) -> Any:
+        """Wait until something that arrives makes the condition true; what it returned."""
+        found: list[Any] = []
+
+        def is_true() -> bool:
+            found.append(condition())
+            return bool(found[-1])
+
+        with self._changed:
+            assert self._changed.wait_for(is_true, WAIT_SECONDS), (
+                f"{self.me['name']} waited in vain; saw {self.events[-5:]}"
+            )
+        return found[-1]
+
+    @property
+    def texts(self) -> list[str]:
+        """What has been said, as far as this person knows, in the order it arrived."""
+        return [event["text"] for event in self.events if event["kind"] == "message_posted"]
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header that proves who this is, for REST."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def goes(self) -> None:
+        """Close every connection."""
+        while self._clients:
+            self.disconnects()
+
+    def _welcomed(self, welcome: dict[str, Any]) -> None:
+        with self._changed:
+            self.welcomes.append(welcome)
+            known = {event["seq"] for event in self.events}
+            self.events += [event for event in welcome["events"] if event["seq"] not in known]
+            self._changed.notify_all()
+
+    def _happened(self, event: dict[str, Any]) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def _typed(self, change: dict[str, Any]) -> None:
+        with self._changed:
+            self.typing.append(change)
+            self._changed.notify_all()
+
+
+class Place:
+    """A server with people: opens rooms, lets people in, sends everybody home in the end."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._people: list[Person] = []
+
+    def open_room(self, name: str = "Ada", **more: Any) -> Person:
+        """A new room with its host, not connected yet."""
+        return self._person("/api/v1/rooms", {"name": name, **more})
+
+    def join(self, code: str, name: str = "Grace") -> Person:
+        """A guest of the room, not connected yet."""
+        return self._person(f"/api/v1/rooms/{code}/members", {"name": name})
+
+    def close(self) -> None:
+        """Close all connections of everybody."""
+        for person in self._people:
+            person.goes()
+
+    def _person(self, path: str, body: dict[str, Any]) -> Person:
+        answer = requests.post(self.url + path, json=body, timeout=WAIT_SECONDS)
+        assert answer.status_code == 201, answer.text
+        person = Person(self.url, answer.json())
+        self._people.append(person)
+        return person

@@ -1,0 +1,220 @@
+"""The pages without JavaScript: forms, codes, sessions, refusals."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from flask_chat.app import create_app
+from flask_chat.settings import Settings
+
+
+@pytest.fixture
+def app() -> Flask:
+    return create_app(Settings(rooms_per_hour=0, failed_lookups_per_minute=3))
+
+
+@pytest.fixture
+def ada(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def grace(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def submit(browser: FlaskClient, path: str = "/", **fields: str) -> TestResponse:
+    page = browser.get("/").text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    return browser.post(path, data={"csrf_token": token[1], **fields})
+
+
+def create(browser: FlaskClient, name: str = "Ada") -> str:
+    answer = submit(browser, name=name, code="", create="1")
+    assert answer.status_code == 303, answer.text
+    return answer.location.rpartition("/")[2]
+
+
+def test_creating_a_room_leads_into_it(ada: FlaskClient) -> None:
+    code = create(ada)
+
+    page = ada.get(f"/r/{code}")
+
+    assert page.status_code == 200
+    assert re.fullmatch("[BCDFGHJKMNPQRSTVWXZ]{4}", code)
+    assert code in page.text
+
+
+@pytest.mark.parametrize(
+    "shape", ["{}", " {} ", "{0[0]}-{0[1]}-{0[2]}-{0[3]}", "http://x/r/{}?a=1"]
+)
+def test_a_code_is_taken_in_any_form(ada: FlaskClient, grace: FlaskClient, shape: str) -> None:
+    code = create(ada)
+
+    answer = submit(grace, name="Grace", code=shape.format(code).lower(), join="1")
+
+    assert (answer.status_code, answer.location) == (303, f"/r/{code}")
+
+
+def test_a_wrong_code_offers_to_create_that_room_and_creates_nothing(ada: FlaskClient) -> None:
+    answer = submit(ada, name="Ada", code="abcd", join="1")
+
+    assert answer.status_code == 404
+    assert "There is no room ABCD." in answer.text
+    assert 'name="create" value="ABCD"' in answer.text
+    assert ada.get("/r/ABCD").status_code == 404
+
+    assert submit(ada, name="Ada", create="ABCD").location == "/r/ABCD"
+
+
+def test_an_invitation_shows_the_lobby_with_the_code_filled_in(
+    ada: FlaskClient, grace: FlaskClient
+) -> None:
+    code = create(ada)
+
+    page = grace.get(f"/r/{code.lower()}", follow_redirects=True)
+
+    assert page.status_code == 200
+    assert f'value="{code}"' in page.text
+
+
+def test_a_name_that_is_taken_comes_with_the_next_free_one(
+    ada: FlaskClient, grace: FlaskClient
+) -> None:
+    code = create(ada)
+
+    answer = submit(grace, name="Αda", code=code, join="1")  # a Greek letter
+
+    assert answer.status_code == 409
+    assert "Αda 2" in answer.text
+
+
+def test_what_was_typed_is_still_there_after_a_refusal(ada: FlaskClient) -> None:
+    answer = submit(ada, name="Ada & Co", code="QQQ", join="1")
+
+    assert answer.status_code == 422
+    assert "Ada &amp; Co" in answer.text
+    assert 'value="QQQ"' in answer.text
+
+
+def test_a_form_without_its_token_is_refused(ada: FlaskClient) -> None:
+    answer = ada.post("/", data={"name": "Ada", "create": "1"})
+
+    assert answer.status_code == 403
+    assert "expired" in answer.text
+
+
+def test_a_form_of_another_site_is_refused(ada: FlaskClient) -> None:
+    ada.get("/")
+
+    answer = ada.post("/", data={"name": "Ada"}, headers={"Origin": "https://mallory.example"})
+
+    assert answer.status_code == 403
+
+
+def test_one_browser_is_in_several_rooms_at_once(ada: FlaskClient) -> None:
+    first, second = create(ada), create(ada)
+
+    assert ada.get(f"/r/{first}").status_code == 200
+    assert ada.get(f"/r/{second}").status_code == 200
+    assert ada.get("/room").location == f"/r/{second}"
+    lobby = ada.get("/").text
+    assert f"/r/{first}" in lobby
+    assert f"/r/{second}" in lobby
+
+
+def test_joining_again_with_the_same_browser_is_the_same_member(
+    app: Flask, ada: FlaskClient
+) -> None:
+    code = create(ada)
+
+    answer = submit(ada, name="Somebody else", code=code, join="1")
+
+    assert answer.location == f"/r/{code}"
+    assert ada.get(f"/api/v1/rooms/{code}").json == {
+        "code": code,
+        "topic": "",
+        "members_here": 1,
+    }
+
+
+def test_leaving_frees_the_name_and_forgets_the_room(ada: FlaskClient, grace: FlaskClient) -> None:
+    code = create(ada)
+    submit(grace, name="Grace", code=code, join="1")
+
+    answer = submit(grace, f"/r/{code}/leave")
+
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert f"/r/{code}" not in grace.get("/").text
+    assert submit(grace, name="Grace", code=code, join="1").status_code == 303
+
+
+def test_history_is_on_the_page_before_any_script_runs(ada: FlaskClient, app: Flask) -> None:
+    code = create(ada)
+    token = re.search(r'data-token="([^"]+)"', ada.get(f"/r/{code}").text)
+    assert token
+    ada.post(
+        f"/api/v1/rooms/{code}/messages",
+        json={"text": "<script>alert(1)</script>\n\nשלום"},
+        headers={"Authorization": f"Bearer {token[1]}"},
+    )
+
+    page = ada.get(f"/r/{code}").text
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\n\nשלום" in page
+
+
+def test_the_qr_code_is_for_members_only(ada: FlaskClient, grace: FlaskClient) -> None:
+    code = create(ada)
+
+    assert ada.get(f"/r/{code}/qr.svg").mimetype == "image/svg+xml"
+    assert grace.get(f"/r/{code}/qr.svg").status_code == 401
+
+
+def test_many_wrong_codes_are_slowed_down_and_right_ones_are_not(
+    ada: FlaskClient, grace: FlaskClient
+) -> None:
+    code = create(ada)
+    answers = [grace.get(f"/r/QQQ{letter}").status_code for letter in "BCDF"]
+
+    assert answers == [404, 404, 404, 429]
+    assert int(grace.get("/r/QQQG").headers["Retry-After"]) >= 1
+    assert grace.get(f"/r/{code}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/r/QQQQ", "/nothing", "/api/v1/rooms/QQQQ", "/health"])
+def test_every_answer_carries_the_security_headers(ada: FlaskClient, path: str) -> None:
+    headers = ada.get(path).headers
+
+    assert "script-src 'self';" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(ada: FlaskClient) -> None:
+    answer = submit(ada, name="Ada", create="1")
+
+    cookie = answer.headers["Set-Cookie"]
+
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_an_unknown_page_and_a_wrong_method_are_told_plainly(ada: FlaskClient) -> None:
+    assert ada.get("/nothing").status_code == 404
+    answer = ada.put("/room")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_a_fault_of_ours_is_told_without_a_traceback(app: Flask, ada: FlaskClient) -> None:
+    app.add_url_rule("/fault", "fault", lambda: 1 / 0)
+
+    answer = ada.get("/fault")
+
+    assert answer.status_code == 500
+    assert "ZeroDivision" not in answer.text
