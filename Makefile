@@ -30,7 +30,7 @@ format: setup ## Let the formatters rewrite what they can
 	biome check --write
 
 js-tests: setup bundle ## The browser modules without a browser
-	node --test $$(find tests/js -name '*.test.js')
+	files=$$(find tests/js -name '*.test.js') && test -n "$$files" && node --test $$files
 
 python-tests: setup bundle ## pytest, browser tests included (options: make python-tests ARGS="-k presence")
 	python -m pytest $(ARGS)
