@@ -312,11 +312,14 @@ class Handler(WSGIHandler):
         if self.close_connection and all(name.lower() != b"connection" for name, _ in headers):
             headers.append((b"Connection", b"close"))
 
+    def write(self, data: bytes) -> None:
+        """Send a part of the answer; for nobody once the connection is taken."""
+        if self.socket is not None:
+            super().write(data)
+
     def _sendall(self, data: bytes) -> None:
-        if self.socket is None:  # taken: what the app still returns is for nobody
-            return
         try:
-            self.socket.sendall(data)
+            self._socket().sendall(data)
         except OSError as error:
             # A kind of its own, so that an OSError of the app is not taken for a lost client.
             raise ClientGoneError from error

@@ -122,7 +122,7 @@ def serve(
     runtime = app.extensions["chat_runtime"]
     runtime.start()
     server.start()
-    _announce(settings.host, listener.getsockname()[1], with_qr=with_qr)
+    announce(settings.host, listener.getsockname()[1], with_qr=with_qr)
     stopping.wait()
     began = time.monotonic()
     log.info("stopping")
@@ -160,13 +160,13 @@ def _allow_many_connections() -> None:
 def _stop_on_signals() -> Event:
     stopping = Event()
 
-    def stop() -> None:
+    def interrupt() -> None:
         if stopping.is_set():
-            os._exit(130)
+            os._exit(130)  # a second Ctrl-C; a second SIGTERM is a supervisor being thorough
         stopping.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, stop)
+    gevent.signal_handler(signal.SIGINT, interrupt)
+    gevent.signal_handler(signal.SIGTERM, stopping.set)
     return stopping
 
 
@@ -181,7 +181,7 @@ def _end_whatever_happens() -> None:
     gevent.monkey.get_original("_thread", "start_new_thread")(end, ())
 
 
-def _announce(host: str, port: int, *, with_qr: bool) -> None:
+def announce(host: str, port: int, *, with_qr: bool) -> None:
     """Print the address. Scripts wait for the first line; the rest is for people."""
     click.echo(f"Flask Chat App on {url_of(host, port)}")
     address = None if is_loopback(host) else lan_address(host)

@@ -10,7 +10,6 @@ monkey.patch_all()
 import os
 import socket
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
