@@ -173,7 +173,7 @@ class Chat:
             me=me,
             members=self._store.members(ref.room_id, authors(page.events)),
             events=page.events,
-            more=_has_older(page),
+            more=page.start > page.first_seq,
             reset=reset,
         )
 
@@ -235,10 +235,10 @@ class Chat:
         self.member(ref)
         if after is not None:
             page = self._store.read_after(ref.room_id, after, limit)
-            more = bool(page.events) and after + len(page.events) < page.last_seq
+            more = page.start + len(page.events) <= page.last_seq
         else:
             page = self._store.read_before(ref.room_id, before, limit)
-            more = _has_older(page)
+            more = page.start > page.first_seq
         return History(page.events, self._authors_of(ref.room_id, page.events), more)
 
     # Going
@@ -355,9 +355,3 @@ def authors(events: Iterable[bytes]) -> dict[MemberId, None]:
     """The members who did these events, each once, in the order they appear."""
     found = (_by_decoder.decode(data).by for data in events)
     return dict.fromkeys(by for by in found if by is not None)
-
-
-def _has_older(page: Page) -> bool:
-    if not page.events:
-        return False
-    return page.last_seq - len(page.events) >= page.first_seq

@@ -40,6 +40,7 @@ class Page(NamedTuple):
     """A stretch of a room's log, in the order of `seq`."""
 
     events: list[bytes]
+    start: int  # the seq of the first of them, or of the one that would be
     first_seq: int  # the oldest event still kept; last_seq + 1 when none is
     last_seq: int  # the newest event there is, 0 when there has been none
 

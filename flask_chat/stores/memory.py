@@ -77,9 +77,12 @@ class _Log:
         data, _ = self._entries[seq - self.first_seq]
         return data
 
-    def between(self, first: int, last: int) -> list[bytes]:
-        """The events from `first` to `last`, both included, as far as they are kept."""
-        first, last = max(first, self.first_seq), min(last, self.last_seq)
+    def page(self, first: int, last: int) -> Page:
+        """The events from `first`, which is kept or the next one, to `last` or the newest."""
+        events = self._between(first, min(last, self.last_seq))
+        return Page(events, first, self.first_seq, self.last_seq)
+
+    def _between(self, first: int, last: int) -> list[bytes]:
         if last - first > 1000:  # indexing a deque costs the distance to its nearer end
             start = first - self.first_seq
             return [entry[0] for entry in islice(self._entries, start, start + last - first + 1)]
@@ -180,12 +183,12 @@ class MemoryStore:
     def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
         log = self._room(room_id).log
         first = max(after + 1, log.first_seq)
-        return Page(log.between(first, first + limit - 1), log.first_seq, log.last_seq)
+        return log.page(first, first + limit - 1)
 
     def read_before(self, room_id: RoomId, before: int | None, limit: int) -> Page:
         log = self._room(room_id).log
         last = log.last_seq if before is None else min(before - 1, log.last_seq)
-        return Page(log.between(last - limit + 1, last), log.first_seq, log.last_seq)
+        return log.page(max(last - limit + 1, log.first_seq), last)
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         self._room(room_id).deadline = at
