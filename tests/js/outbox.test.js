@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import { MemoryItems, Outbox } from "../../static/js/outbox.js";
+
+/** @import { ItemStore, Posted, Reply } from "../../static/js/types.d.ts" */
+
+/**
+ * An outbox whose server answers with what `answers` holds, in order; then with ok.
+ * @param {{ store?: ItemStore, answers?: (Reply<Posted> | null)[], now?: () => number }} [given]
+ */
+function makeOutbox({ store = new MemoryItems(), answers = [], now = Date.now } = {}) {
+  /** @type {{ key: string, text: string }[]} */
+  const sent = [];
+  let seq = 0;
+  const outbox = new Outbox({
+    store,
+    now,
+    changed: () => {},
+    send: async ({ key, text }) => {
+      sent.push({ key, text });
+      const answer = answers.shift();
+      if (answer !== undefined) return answer;
+      seq += 1;
+      return { ok: true, seq, at: "2026-11-22T21:03:18.123Z" };
+    },
+  });
+  return { outbox, sent, store };
+}
+
+const settled = () => new Promise((done) => setImmediate(done));
+/** @param {{ text: string }[]} sent */
+const texts = (sent) => sent.map(({ text }) => text);
+
+test("what is written while offline waits and is then sent in order", async () => {
+  const { outbox, sent } = makeOutbox();
+
+  outbox.add("one");
+  outbox.add("two");
+  assert.equal(outbox.waitingCount, 2);
+  assert.deepEqual(sent, []);
+  outbox.setOnline(true);
+  await settled();
+
+  assert.deepEqual(texts(sent), ["one", "two"]);
+  assert.deepEqual(
+    outbox.items.map(({ state }) => state),
+    ["kept", "kept"],
+  );
+});
+
+test("a lost answer sends the same key again once the line is back", async () => {
+  const { outbox, sent } = makeOutbox({ answers: [null] });
+  outbox.setOnline(true);
+
+  outbox.add("one");
+  outbox.setOnline(false);
+  await settled();
+  assert.equal(outbox.items[0].state, "waiting");
+  outbox.setOnline(true);
+  await settled();
+
+  assert.equal(sent.length, 2);
+  assert.equal(sent[0].key, sent[1].key);
+  assert.equal(outbox.items[0].state, "kept");
+});
+
+test("an event that comes before its acknowledgement settles the item for good", async () => {
+  const { outbox } = makeOutbox();
+  outbox.setOnline(true);
+
+  const item = outbox.add("one");
+  outbox.settle(item.key);
+  await settled();
+
+  assert.deepEqual(outbox.items, []);
+});
+
+test("too fast waits as long as the server says and goes on by itself", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const error = { code: "too_fast", message: "Too fast", retry_after_seconds: 2 };
+  const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
+  outbox.setOnline(true);
+
+  outbox.add("one");
+  outbox.add("two");
+  await settled();
+  assert.equal(outbox.waitUntil, Date.now() + 2000);
+  assert.equal(sent.length, 1);
+  mock.timers.tick(2000);
+  await settled();
+  mock.timers.reset();
+
+  assert.deepEqual(texts(sent), ["one", "one", "two"]);
+  assert.equal(outbox.waitUntil, 0);
+});
+
+test("a refusal keeps the words and lets the next ones pass", async () => {
+  const error = { code: "message_too_long", message: "Too long", limit: 3 };
+  const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
+  outbox.setOnline(true);
+
+  const item = outbox.add("four");
+  outbox.add("two");
+  await settled();
+
+  assert.deepEqual(texts(sent), ["four", "two"]);
+  assert.equal(outbox.items[0].state, "failed");
+  assert.equal(outbox.discard(item.key), "four");
+});
+
+test("retrying sends a failed one again with its key", async () => {
+  const error = { code: "internal", message: "Sorry" };
+  const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
+  outbox.setOnline(true);
+  const item = outbox.add("one");
+  await settled();
+
+  outbox.retry(item.key);
+  outbox.retry(item.key);
+  await settled();
+
+  assert.deepEqual(sent, [
+    { key: item.key, text: "one" },
+    { key: item.key, text: "one" },
+  ]);
+});
+
+test("a new page sends what the old one could not, once and with the same key", async () => {
+  const store = new MemoryItems();
+  const old = makeOutbox({ store });
+  const item = old.outbox.add("one");
+  old.outbox.stop();
+
+  const { outbox, sent } = makeOutbox({ store });
+  await outbox.start();
+  outbox.setOnline(true);
+  await settled();
+
+  assert.deepEqual(sent, [{ key: item.key, text: "one" }]);
+  assert.deepEqual(await store.all(), []);
+});
+
+test("what has waited for more than ten minutes asks first", async () => {
+  const store = new MemoryItems();
+  makeOutbox({ store, now: () => Date.now() - 11 * 60_000 }).outbox.add("old news");
+
+  const { outbox, sent } = makeOutbox({ store });
+  await outbox.start();
+  outbox.setOnline(true);
+  await settled();
+
+  assert.deepEqual(sent, []);
+  assert.equal(outbox.items[0].error?.code, "stale");
+});
+
+test("closing fails what still waits, so that it can be copied", () => {
+  const { outbox } = makeOutbox();
+  outbox.add("one");
+
+  outbox.close({ code: "room_ended", message: "This room has ended" });
+
+  assert.equal(outbox.items[0].state, "failed");
+  assert.equal(outbox.items[0].text, "one");
+});
