@@ -5,6 +5,7 @@ text, codes of rooms, tokens, cookies or keys. Should one slip in, its value is 
 """
 
 import logging
+import re
 import sys
 
 import structlog
@@ -16,6 +17,7 @@ PRIVATE = frozenset(
     {"text", "body", "code", "token", "auth", "authorization", "cookie", "cookies", "headers"}
     | {"environ", "session", "passcode", "secret", "secret_key", "invite"}
 )
+_CODE_IN_PATH = re.compile(r"(/r/|/rooms/)[^/?\s]+")
 
 
 def configure(settings: Settings) -> None:
@@ -65,4 +67,6 @@ class _ToStructlog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()
-        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        # Flask names the path of a request that failed, and the path of a room holds its code.
+        words = _CODE_IN_PATH.sub(r"\1…", record.getMessage())
+        log.log(record.levelno, words, logger=record.name, exc_info=record.exc_info)

@@ -112,6 +112,7 @@ def serve(
         click.echo(error, err=True)
         return 1
     _allow_many_connections()
+    _log_failed_greenlets()
     server = Server(
         listener,
         app,
@@ -155,6 +156,15 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError):  # macOS names a hard limit that it does not grant
         log.debug("file descriptor limit kept")
+
+
+def _log_failed_greenlets() -> None:
+    """Have failures in the background logged like all others; gevent prints them raw."""
+
+    def log_failure(_context: object, kind: Any, error: Any, trace: Any) -> None:
+        log.error("background work failed", exc_info=(kind, error, trace))
+
+    gevent.get_hub().print_exception = log_failure  # type: ignore[method-assign, assignment]
 
 
 def _stop_on_signals() -> Event:

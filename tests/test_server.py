@@ -337,6 +337,16 @@ def test_an_error_is_logged_once_and_not_shown(start_tiny: StartTiny, path: byte
     assert server.log().count("RuntimeError: a secret of the house") == 1
 
 
+def test_a_failure_in_the_background_is_logged_like_any_other(start_tiny: StartTiny) -> None:
+    server = start_tiny(log_format="json")
+
+    with Line(server) as line:
+        line.says(PLAIN_HEAD.replace(b"page", b"background")).hears(b"GET /background")
+    wait_for_words(server, "background work failed")
+
+    assert all(entry.startswith(("{", "Flask Chat App on")) for entry in server.log().splitlines())
+
+
 def test_the_log_holds_no_paths_and_no_queries(tiny: RunningServer) -> None:
     with Line(tiny) as line:
         line.says(b"GET /r/WXYZ?token=hush HTTP/1.1\r\nHost: chat\r\nCookie: c=hush\r\n\r\n")

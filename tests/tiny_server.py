@@ -47,6 +47,8 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         return failing()
     if path in {"/take", "/take-and-wait"}:
         return take(environ, wait=path == "/take-and-wait")
+    if path == "/background":
+        gevent.spawn(int, "a secret of the house")
     if path == "/slow":
         gevent.sleep(1)
     if path == "/stream":
