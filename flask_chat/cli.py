@@ -6,13 +6,12 @@ one message names the mistakes of both.
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
-from flask import Flask
 
-from flask_chat import __version__, logs
+from flask_chat import __version__, assets, logs
 from flask_chat.settings import (
     ABOUT,
     Loaded,
@@ -24,8 +23,12 @@ from flask_chat.settings import (
     variable,
 )
 
+if TYPE_CHECKING:
+    from flask_chat.server import App
+
 log = structlog.get_logger(__name__)
 
+EXIT_NO_BUNDLE = 1
 EXIT_WRONG_SETTINGS = 2
 Command = Callable[..., Any]
 
@@ -44,7 +47,7 @@ def with_settings(command: Command) -> Command:
     return command
 
 
-def build_app(settings: Settings | None = None) -> Flask:
+def build_app(settings: Settings | None = None) -> "App":
     """The app with its log set up, from the environment when no settings are given.
 
     Raises SettingsError.
@@ -79,7 +82,9 @@ def serve(*, qr: bool, **options: str | None) -> None:
     settings = _load_or_exit(options).settings
     from flask_chat.server import serve as serve_app
 
-    sys.exit(serve_app(build_app(settings), settings, with_qr=qr))
+    app = build_app(settings)
+    _check_bundle()
+    sys.exit(serve_app(app, settings, with_qr=qr))
 
 
 @main.command("settings")
@@ -106,6 +111,19 @@ def _load_or_exit(options: dict[str, str | None]) -> Loaded:
     except SettingsError as error:
         click.echo(error, err=True)
         sys.exit(EXIT_WRONG_SETTINGS)
+
+
+def _check_bundle() -> None:
+    """End here without the browser's code; go on with that of yesterday, but say so."""
+    problem = assets.bundle_problem()
+    if problem is None:
+        return
+    try:
+        assets.asset("style.css")
+    except LookupError:
+        click.echo(problem, err=True)
+        sys.exit(EXIT_NO_BUNDLE)
+    log.warning(problem)
 
 
 def settings_page() -> str:

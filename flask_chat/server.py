@@ -9,15 +9,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
 
 import click
 import gevent
 import gevent.monkey
 import gevent.socket
 import structlog
-from flask import Flask
 from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 
@@ -37,6 +36,19 @@ PACKETS_PER_POLL = 16
 ACCEPT_PAUSE_SECONDS = 0.1
 
 
+class App(Protocol):
+    """What is served: a WSGI app that keeps its runtime under `extensions["chat_runtime"]`.
+
+    The runtime has `start()` for its work in the background and `stop(grace_seconds)`, which tells
+    the connections and closes them within that time.
+    """
+
+    extensions: dict[str, Any]
+
+    def __call__(self, environ: dict[str, Any], start_response: Any, /) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+
+
 class Server(WSGIServer):
     """Serves a WSGI app on a listening socket, from `start()` until `drain()`."""
 
@@ -45,7 +57,7 @@ class Server(WSGIServer):
     def __init__(
         self,
         listener: socket.socket,
-        app: Callable[..., Any],
+        app: "App",
         *,
         body_limit_bytes: float,
         deadlines: Deadlines,
@@ -99,7 +111,7 @@ class Server(WSGIServer):
 
 
 def serve(
-    app: Flask, settings: Settings, *, with_qr: bool = False, deadlines: Deadlines | None = None
+    app: App, settings: Settings, *, with_qr: bool = False, deadlines: Deadlines | None = None
 ) -> int:
     """Serve the app until SIGINT or SIGTERM. Returns the exit code of the program.
 
