@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from flask_chat import addresses
@@ -447,17 +448,15 @@ def test_it_ends_within_ten_seconds_whatever_happens(
     assert time.monotonic() - began < 10.5
 
 
-def test_it_is_there_in_a_moment(tmp_path: Path) -> None:
-    took = []
-    for number in range(3):
-        began = time.monotonic()
-        server = launch(tmp_path / f"{number}.log", {})
-        with Line(server) as line:
-            line.says(PLAIN_HEAD).hears(b"\r\n\r\n")
-        took.append(time.monotonic() - began)
-        check_end(server)
+def test_it_is_there_in_a_moment(start_server: StartServer) -> None:
+    server = start_server()
+    with Line(server) as line:
+        line.says(PLAIN_HEAD).hears(b"\r\n\r\n")
 
-    assert min(took) < 1
+    times = psutil.Process(server.pid).cpu_times()
+
+    # Time on the processor, as the machine may be busy with other things.
+    assert times.user + times.system < 1
 
 
 def test_many_connections_at_once_are_taken(tiny: RunningServer) -> None:
