@@ -7,10 +7,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.servers import RunningServer, running
 
 StartServer = Callable[..., RunningServer]
+
+# No deadline for an example: how long one takes says more about the machine than about the code.
+settings.register_profile("chat", parent=settings(), deadline=None, max_examples=50)
+settings.load_profile("chat")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The four letters that lead to a room: drawing them, and reading what people type."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NewType
 
@@ -15,12 +16,13 @@ ALPHABET = "BCDFGHJKMNPQRSTVWXZ"
 
 # Consonants alone still spell these.
 _RUDE = re.compile(
-    r"CNT|CCK|CCP|DCK|FCK|FGT|FKN|FVCK|JZZ|KKK|NGR|NGGR|NZ|PHCK|PNS|PSS|RTRD|SHT|SS$|TTS|TWT|WNK|WHR"
+    r"BTCH|CNT|CCK|CCP|DCK|FCK|FGG|FGT|FK|FVCK|JZZ|KKK|NGR|NGGR|NZ|PHCK|PNS|PRCK|PSS|RTRD|SHT|SS$|TTS"
+    r"|TWT|WNK|WHR|WTF|XXX"
 )
 
-_LINK = re.compile(r"/r/([^/?#]*)")
+_LINK = re.compile(r"/r/([\w-]*)", re.IGNORECASE)  # QR readers and old phones shout
 _SEPARATORS = re.compile(r"[\s\-‐‑‒–—_.·]+")
-_FOUR_LETTERS = re.compile(rf"[A-Z]{{{CODE_LETTERS}}}")
+_FOUR_LETTERS = re.compile(rf"[A-Za-z]{{{CODE_LETTERS}}}")
 
 
 def draw_code(choice: Callable[[Sequence[str]], str]) -> Code:
@@ -41,7 +43,8 @@ def parse_code(typed: str) -> Code:
     Raises CodeInvalid with `field` "code".
     """
     link = _LINK.search(typed)
-    letters = _SEPARATORS.sub("", link[1] if link else typed).upper()
+    plain = unicodedata.normalize("NFKC", link[1] if link else typed)  # ＢＣＤＦ from an IME
+    letters = _SEPARATORS.sub("", plain)
     if not _FOUR_LETTERS.fullmatch(letters):
         raise CodeInvalid(field="code")
-    return Code(letters)
+    return Code(letters.upper())

@@ -16,11 +16,26 @@ RESERVED = (
     "You",
 )  # fmt: skip
 
-_MARKS_IN_A_ROW = 3  # more than any living script stacks on one letter after NFKC
+_MARKS_IN_A_ROW = 4  # UTS #39 §5.4; Burmese comes to four
+_MARKS = ("Mn", "Me")
 # Control, format (bidi, zero-width), surrogate, private and unassigned characters, line breaks.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # What takes room and shows nothing, though Unicode files it under letters or symbols.
-_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u034f")
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00013441\U00013442\U0001d159"
+)
+# Zero-width as well, but Persian, Sinhala or Malayalam names and many emoji are not right without.
+_JOINERS = "\u200c\u200d"
+_SELECTORS = frozenset(
+    chr(code)
+    for first, last in ((0x180B, 0x180D), (0x180F, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+    for code in range(first, last + 1)
+)
+# What two names may differ in and still look the same, besides look-alike letters.
+_INVISIBLE = dict.fromkeys(map(ord, _SELECTORS.union(_JOINERS)))
+_VIRAMA = 9  # its canonical combining class
+_ARABIC = ("AL", "NSM")  # a letter of a script like Arabic, or a mark on one
+_LRM = "\u200e"  # left-to-right mark
 
 
 def clean_name(typed: str, limit: float) -> str:
@@ -33,11 +48,13 @@ def clean_name(typed: str, limit: float) -> str:
         raise NameInvalid("Please type a name.", field="name")
     if len(name) > limit:
         raise NameInvalid(f"A name has at most {limit} characters.", field="name", limit=limit)
-    if any(unicodedata.category(char) in _UNSEEN or char in _BLANK for char in name):
+    if any(map(_is_unseen, name, " " + name, name[1:] + " ")):
         raise NameInvalid("This name holds characters that cannot be seen.", field="name")
-    if _has_stacked_marks(name) or not any(char.isalnum() or _is_symbol(char) for char in name):
+    if _has_stacked_marks(name):
+        raise NameInvalid("This name has too many marks on one letter.", field="name")
+    if not any(char.isalnum() or _is_symbol(char) for char in name):
         raise NameInvalid("A name needs a letter, a digit or an emoji.", field="name")
-    if name_keys(name) & _reserved_keys():
+    if _is_reserved(name):
         raise NameInvalid(f"“{name}” is reserved. Please choose another name.", field="name")
     return name
 
@@ -48,7 +65,8 @@ def name_keys(name: str) -> frozenset[str]:
     Letter case does not tell names apart, nor do look-alike letters (UTS #39 §4, skeletons), so
     `Αda` with a Greek letter, `ADA` and `Ada` are one name.
     """
-    folded = name.casefold()
+    name = name.translate(_INVISIBLE)
+    folded = name.casefold().replace("i\u0307", "i")  # İ, and a second dot on i that nobody sees
     return frozenset((folded, skeleton(name).casefold(), skeleton(folded)))
 
 
@@ -57,8 +75,8 @@ def free_name(wanted: str, taken: Iterable[frozenset[str]], limit: float) -> str
     keys = frozenset().union(*taken)
     for number in count(2):
         ending = f" {number}"
-        room_left = max(1, int(min(limit, len(wanted) + len(ending))) - len(ending))
-        candidate = wanted[:room_left].rstrip() + ending
+        room_left = max(0, int(min(limit, len(wanted) + len(ending))) - len(ending))
+        candidate = (wanted[:room_left].rstrip(" " + _JOINERS) + ending).strip()
         if not name_keys(candidate) & keys:
             return candidate
     raise AssertionError("count() does not end")
@@ -72,16 +90,42 @@ def skeleton(text: str) -> str:
 
 @cache
 def _prototypes() -> dict[int, str]:
-    # The package keeps each confusable pair in both directions. A character that stands for several
-    # others is their prototype; in a lone pair either will do as long as it is always the same one.
+    # The package keeps each confusable pair in both directions, right-to-left ones between marks. A
+    # character that stands for several others is their prototype; in a lone pair either will do as
+    # long as it is always the same one.
     found: dict[int, str] = {}
-    for char, partners in confusables_data.items():
+    for key, partners in confusables_data.items():
+        char, target = key.strip(_LRM), partners[0]["c"].strip(_LRM)
         if len(char) != 1 or len(partners) != 1:
             continue
-        target = partners[0]["c"].strip("\u200e")
-        if len(target) != 1 or len(confusables_data.get(target, ())) > 1 or target < char:
+        is_prototype = len(confusables_data.get(partners[0]["c"], ())) > 1
+        if len(target) != 1 or is_prototype or target < char:
             found[ord(char)] = target
-    return found
+    return {char: target.translate(found) for char, target in found.items()}
+
+
+def _is_unseen(char: str, before: str, after: str) -> bool:
+    """Whether the character shows nothing, neither itself nor on its neighbours."""
+    if char in _JOINERS:
+        return not _joins(before, after)
+    if char in _SELECTORS:  # they choose among the shapes of an ideograph, an emoji or a digit
+        return unicodedata.category(before) not in ("Lo", "Nd", "Po", "Sm", "So")
+    return unicodedata.category(char) in _UNSEEN or char in _BLANK
+
+
+def _joins(before: str, after: str) -> bool:
+    """Whether a joiner between these does something: UAX #31 §2.3 (A1, A2, B) and UTS #51."""
+    if unicodedata.combining(before) == _VIRAMA:
+        return True
+    if unicodedata.category(after) == "So":
+        return unicodedata.category(before) in ("So", "Sk") or before in _SELECTORS
+    return unicodedata.category(after) == "Lo" and unicodedata.bidirectional(before) in _ARABIC
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether the name, or what is left of "[System]" and "H.o.s.t", is kept for the room."""
+    letters = "".join(filter(str.isalnum, name))
+    return not _reserved_keys().isdisjoint(name_keys(name) | name_keys(letters))
 
 
 @cache
@@ -90,9 +134,9 @@ def _reserved_keys() -> frozenset[str]:
 
 
 def _has_stacked_marks(name: str) -> bool:
-    run = 0
+    run = _MARKS_IN_A_ROW if unicodedata.category(name[0]) in _MARKS else 0  # nothing to stand on
     for char in unicodedata.normalize("NFD", name):
-        run = run + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        run = run + 1 if unicodedata.category(char) in _MARKS else 0
         if run > _MARKS_IN_A_ROW:
             return True
     return False
