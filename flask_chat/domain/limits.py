@@ -24,6 +24,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     leave_grace_seconds: float = 20
 
 
+_CLOCK_ERROR_SECONDS = 1e-6  # a float holds the seconds since 1970 to a quarter of this
+
+
 class Bucket:
     """A token bucket, kept as one time: when it will be full again (GCRA, ITU-T I.371 annex A).
 
@@ -39,9 +42,12 @@ class Bucket:
         """Take one token. 0.0 if there was one, else the seconds until there is (none is taken)."""
         if math.isinf(per_second) or math.isinf(burst):
             return 0.0
+        filling = burst / per_second
+        # Never more to fill than all of it, or a clock set back would lock people out for as long.
+        self.full_at = min(self.full_at, now + filling)
         full_at = max(self.full_at, now) + 1 / per_second
-        wait = full_at - burst / per_second - now
-        if wait > 1e-9:
+        wait = full_at - filling - now
+        if wait > _CLOCK_ERROR_SECONDS:
             return wait
         self.full_at = full_at
         return 0.0
