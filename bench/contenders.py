@@ -28,8 +28,12 @@ LIFTED = (
 class Contender:
     name: str
     title: str
-    command: tuple[str, ...]  # {port} stands for the port to listen on; without it the server tells its own
-    rest: bool = False  # members and tokens are made over our REST API; else the room's name is all it takes
+    command: tuple[
+        str, ...
+    ]  # {port} stands for the port to listen on; without it the server tells its own
+    rest: bool = (
+        False  # members and tokens are made over our REST API; else the room's name is all it takes
+    )
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -56,7 +60,11 @@ def peers() -> list[Contender]:
     by_socketio = (node, str(folder / "socketio.js"), "{port}")
     return [
         Contender("stock", "Flask-SocketIO, gevent", (python, str(folder / "stock.py"), "{port}")),
-        Contender("uvicorn", "python-socketio, uvicorn", (python, str(folder / "uvicorn_app.py"), "{port}")),
+        Contender(
+            "uvicorn",
+            "python-socketio, uvicorn",
+            (python, str(folder / "uvicorn_app.py"), "{port}"),
+        ),
         Contender("ws", "Node socket.io, ws", (*by_socketio, "ws")),
         Contender("eiows", "Node socket.io, eiows", (*by_socketio, "eiows")),
         Contender("sio-uws", "Node socket.io, uWebSockets.js", (*by_socketio, "uws")),
@@ -71,7 +79,9 @@ def given(text: str, *, rest: bool) -> Contender:
     name, _, command = text.partition("=")
     if not command:
         raise SystemExit(f"--app wants NAME=COMMAND, got {text!r}")
-    return Contender(name, name, tuple(shlex.split(command)), rest=rest, env=ours().env if rest else {})
+    return Contender(
+        name, name, tuple(shlex.split(command)), rest=rest, env=ours().env if rest else {}
+    )
 
 
 def environment(contender: Contender) -> dict[str, str]:

@@ -37,7 +37,9 @@ class Server:
 def running(contender: Contender) -> Iterator[Server]:
     port = free_port()
     asks_for_port = any("{port}" in part for part in contender.command)
-    command = [part.replace("{port}", str(port)) for part in contender.command]
+    command = on_core(SERVER_CORE) + [
+        part.replace("{port}", str(port)) for part in contender.command
+    ]
     BUILD.mkdir(exist_ok=True)
     with (BUILD / f"{contender.name}.log").open("wb") as log:
         process = subprocess.Popen(
@@ -45,21 +47,25 @@ def running(contender: Contender) -> Iterator[Server]:
             cwd=ROOT,
             env=environment(contender),
             stdin=subprocess.DEVNULL,
-            stdout=log if asks_for_port else subprocess.PIPE,
+            stdout=log,
             stderr=log,
-            preexec_fn=lambda: prepare(SERVER_CORE),
         )
         try:
             if not asks_for_port:
-                port = told_port(process)
+                port = told_port(process, Path(log.name))
             wait_until_open(process, port)
             yield Server(port, process.pid)
         finally:
             stop(process)
 
 
-def prepare(core: int) -> None:
-    os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
+def on_core(core: int) -> list[str]:
+    """What to put before a command so that it runs there; it stays the same process."""
+    return ["taskset", "-c", str(core % (os.cpu_count() or 1))]
+
+
+def raise_file_limit() -> None:
+    """As many open files as this user may have; the servers and the generator inherit it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -70,14 +76,16 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def told_port(process: subprocess.Popen[bytes]) -> int:
-    """The port in the server's first words (`… on http://127.0.0.1:PORT`). What it says later is thrown away."""
-    assert process.stdout
-    for line in process.stdout:
-        if found := re.search(rb"http://127\.0\.0\.1:(\d+)", line):
-            subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
+def told_port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port in the server's first words: `… on http://127.0.0.1:PORT`."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(rb"http://127\.0\.0\.1:(\d+)", log.read_bytes()):
             return int(found[1])
-    raise RuntimeError("the server ended before it listened; its words are in bench/.build")
+        time.sleep(0.05)
+    raise RuntimeError(
+        f"the server did not tell its port; its words are in bench/.build/{log.name}"
+    )
 
 
 def wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
@@ -100,7 +108,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def write_auths(contender: Contender, server: Server, *, connections: int, room_size: int, prefix: str) -> tuple[Path, float]:
+def write_auths(
+    contender: Contender, server: Server, *, connections: int, room_size: int, prefix: str
+) -> tuple[Path, float]:
     """The file of CONNECT payloads for the generator, and the CPU milliseconds each join over REST took (or 0)."""
     path = BUILD / f"auth-{contender.name}"
     before = server.cpu_seconds()
@@ -110,12 +120,20 @@ def write_auths(contender: Contender, server: Server, *, connections: int, room_
         for number in range(connections):
             room, name = number // room_size, f"{prefix}{number}"
             if not contender.rest:
-                auth: dict[str, str] = {"room": f"{prefix}{room}", "name": name, "token": f"{prefix}{room}.{name}"}
+                auth: dict[str, str] = {
+                    "room": f"{prefix}{room}",
+                    "name": name,
+                    "token": f"{prefix}{room}.{name}",
+                }
             elif number % room_size == 0:
                 made = post(http_connection, "/api/v1/rooms", {"name": name})
                 code, auth = made["room"]["code"], {"token": made["token"]}
             else:
-                auth = {"token": post(http_connection, f"/api/v1/rooms/{code}/members", {"name": name})["token"]}
+                auth = {
+                    "token": post(http_connection, f"/api/v1/rooms/{code}/members", {"name": name})[
+                        "token"
+                    ]
+                }
             f.write(f"{room} {json.dumps(auth, separators=(',', ':'))}\n")
         http_connection.close()
     return path, (server.cpu_seconds() - before) / connections * 1000 if contender.rest else 0.0
@@ -131,13 +149,20 @@ def post(connection: http.client.HTTPConnection, path: str, body: dict[str, str]
 
 
 def load(server: Server, auths: Path, *, connections: int, **options: object) -> dict[str, Any]:
-    command = [str(BUILD / "load"), "--port", str(server.port), "--pid", str(server.pid), "--auth", str(auths)]
+    command = [
+        *on_core(LOAD_CORE),
+        str(BUILD / "load"),
+        "--port",
+        str(server.port),
+        "--pid",
+        str(server.pid),
+        "--auth",
+        str(auths),
+    ]
     command += ["--connections", str(connections), "--senders", str(SENDERS)]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, timeout=LOAD_SECONDS, preexec_fn=lambda: prepare(LOAD_CORE), check=False
-    )
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=LOAD_SECONDS, check=False)
     result: dict[str, Any] = json.loads(done.stdout)
     if result.get("error"):
         raise RuntimeError(result["error"])
@@ -145,30 +170,49 @@ def load(server: Server, auths: Path, *, connections: int, **options: object) ->
 
 
 def measure_rooms(
-    contender: Contender, *, room_size: int, connections: int, window: int, saturated: str, fixed: str
+    contender: Contender,
+    *,
+    room_size: int,
+    connections: int,
+    window: int,
+    saturated: str,
+    fixed: str,
 ) -> dict[str, Any]:
     """Deliveries in rooms of one size: as many as go, then a fixed rate, on the same connections."""
     with running(contender) as server:
-        auths, _ = write_auths(contender, server, connections=connections, room_size=room_size, prefix="m")
+        auths, _ = write_auths(
+            contender, server, connections=connections, room_size=room_size, prefix="m"
+        )
         options = {"window": window, "saturated": saturated, "fixed": fixed}
         given = {key: value for key, value in options.items() if value}
         result = load(server, auths, connections=connections, **given)
     if not result["checked"]["good"]:
-        print(f"    ! {contender.name}, rooms of {room_size}: {json.dumps(result['checked'])}", flush=True)
+        print(
+            f"    ! {contender.name}, rooms of {room_size}: {json.dumps(result['checked'])}",
+            flush=True,
+        )
     return result
 
 
-def measure_idle(contender: Contender, *, steps: list[int], leavers: int, room_size: int = 10) -> dict[str, Any]:
+def measure_idle(contender: Contender, *, connections: int, room_size: int = 10) -> dict[str, Any]:
     """Memory of connections that say nothing, what connecting them cost, and what leaving costs."""
     with running(contender) as server:
-        # One client comes and goes first: what the first connection makes the server load is not the price of the next.
+        # One client comes and goes first: what the first makes the server load is not the next one's price.
         auths, _ = write_auths(contender, server, connections=1, room_size=1, prefix="first")
         load(server, auths, connections=1, settle=0.1)
         empty_kb = rss_kb(server.pid)
-        count = max(steps)
-        auths, join_ms = write_auths(contender, server, connections=count, room_size=room_size, prefix="m")
-        listed = ",".join(str(step) for step in sorted(steps))
-        result = load(server, auths, connections=count, steps=listed, disconnect=leavers, settle=1.5)
+        auths, join_ms = write_auths(
+            contender, server, connections=connections, room_size=room_size, prefix="m"
+        )
+        leavers = min(500, connections // 4)
+        result = load(
+            server,
+            auths,
+            connections=connections,
+            steps=connections,
+            disconnect=leavers,
+            settle=1.5,
+        )
     result["rss_before_members_kb"] = empty_kb
     result["rest_join_ms"] = join_ms
     return result

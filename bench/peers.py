@@ -21,7 +21,11 @@ def prepare(chosen: list[Contender]) -> None:
     if names & {"ws", "eiows", "sio-uws", "uws"}:
         once("node", [BENCH / "package.json", BENCH / "package-lock.json"], install_node)
     if "eiows" in names:
-        once("eiows", [BENCH / "package-lock.json", *(BENCH / "peers/eiows").rglob("*.h")], build_eiows)
+        once(
+            "eiows",
+            [BENCH / "package-lock.json", *(BENCH / "peers/eiows").rglob("*.h")],
+            build_eiows,
+        )
 
 
 def compile_c(source: Path, target: Path) -> None:
@@ -43,7 +47,14 @@ def once(name: str, files: list[Path], make: object) -> None:
 def install_python() -> None:
     if not (ENV / "bin/python").exists():
         run(sys.executable, "-m", "venv", str(ENV))
-    pip = (str(ENV / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    pip = (
+        str(ENV / "bin/python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+    )
     run(*pip, "-r", "bench/requirements.txt")
 
 
@@ -63,12 +74,20 @@ def build_eiows() -> None:
     folder = BENCH / "node_modules/eiows"
     path = f"{node_home() / 'bin'}:{os.environ['PATH']}"
     env = {**os.environ, "CPLUS_INCLUDE_PATH": str(BENCH / "peers/eiows"), "PATH": path}
-    command = (str(node_home() / "bin/node"), str(gyp), "rebuild", "--silent", f"--nodedir={node_home()}")
+    command = (
+        str(node_home() / "bin/node"),
+        str(gyp),
+        "rebuild",
+        "--silent",
+        f"--nodedir={node_home()}",
+    )
     run(*command, cwd=folder, env=env)
 
 
 def run(*command: str, cwd: Path = BENCH.parent, env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     if done.returncode:
         print(done.stdout.decode(errors="replace")[-3000:], flush=True)
         raise SystemExit(f"{Path(command[0]).name} failed")

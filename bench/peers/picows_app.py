@@ -36,7 +36,7 @@ def flush():
 
 def later(each):
     if not waiting:
-        loop.call_soon(flush)
+        asyncio.get_running_loop().call_soon(flush)
     waiting.add(each)
 
 
@@ -61,7 +61,13 @@ class Client(WSListener):
         self.outbox = []
         self.socket = transport.underlying_transport
         clients.add(self)
-        opened = {"sid": self.id, "upgrades": [], "pingInterval": 25000, "pingTimeout": 20000, "maxPayload": 1000000}
+        opened = {
+            "sid": self.id,
+            "upgrades": [],
+            "pingInterval": 25000,
+            "pingTimeout": 20000,
+            "maxPayload": 1000000,
+        }
         self.tell(b"0" + encode(opened))
 
     def on_ws_disconnected(self, transport):
@@ -80,11 +86,17 @@ class Client(WSListener):
                 self.join(decode(packet[2:])["room"])
 
     def join(self, name):
-        self.room = rooms.setdefault(name, None) or rooms.__setitem__(name, Room(name)) or rooms[name]
+        self.room = rooms.get(name) or rooms.setdefault(name, Room(name))
         self.room.members.add(self)
         self.tell(b"40" + encode({"sid": self.id}))
         me = {"member_id": self.id}
-        welcome = {"room": {"room_id": name}, "me": me, "members": [], "events": [], "server_time": now()}
+        welcome = {
+            "room": {"room_id": name},
+            "me": me,
+            "members": [],
+            "events": [],
+            "server_time": now(),
+        }
         self.tell(b"42" + encode(["welcome", welcome]))
 
     def post(self, packet):
@@ -93,7 +105,14 @@ class Client(WSListener):
         room = self.room
         room.seq += 1
         at = now()
-        event = {"seq": room.seq, "kind": "message_posted", "at": at, "by": self.id, "text": data["text"], "key": data["key"]}
+        event = {
+            "seq": room.seq,
+            "kind": "message_posted",
+            "at": at,
+            "by": self.id,
+            "text": data["text"],
+            "key": data["key"],
+        }
         room.outbox.append(frame(b"42" + encode(["event", event])))
         later(room)
         self.tell(b"43" + packet[2:start] + encode([{"ok": True, "seq": room.seq, "at": at}]))
@@ -121,11 +140,12 @@ async def ping():
 
 
 async def main():
-    global loop
-    loop = asyncio.get_running_loop()
-    server = await ws_create_server(lambda request: Client(), "127.0.0.1", int(sys.argv[1]), backlog=4096)
-    asyncio.create_task(ping())
+    server = await ws_create_server(
+        lambda request: Client(), "127.0.0.1", int(sys.argv[1]), backlog=4096
+    )
+    pinging = asyncio.create_task(ping())
     await server.serve_forever()
+    pinging.cancel()
 
 
 uvloop.run(main())

@@ -15,7 +15,13 @@ io.on("connection", (socket) => {
   const { room } = socket.handshake.auth;
   socket.join(room);
   const me = { member_id: socket.id };
-  socket.emit("welcome", { room: { room_id: room }, me, members: [], events: [], server_time: now() });
+  socket.emit("welcome", {
+    room: { room_id: room },
+    me,
+    members: [],
+    events: [],
+    server_time: now(),
+  });
   socket.on("post", ({ key, text }, acknowledge) => {
     const seq = (lastSeq.get(room) ?? 0) + 1;
     lastSeq.set(room, seq);

@@ -26,7 +26,10 @@ def connect(auth):
     room = session["room"] = auth["room"]
     join_room(room)
     me = {"member_id": request.sid}
-    emit("welcome", {"room": {"room_id": room}, "me": me, "members": [], "events": [], "server_time": now()})
+    emit(
+        "welcome",
+        {"room": {"room_id": room}, "me": me, "members": [], "events": [], "server_time": now()},
+    )
 
 
 @socketio.on("post")
@@ -34,7 +37,13 @@ def post(data):
     room = session["room"]
     last_seq[room] += 1
     at = now()
-    event = {"seq": last_seq[room], "kind": "message_posted", "at": at, "by": request.sid, "text": data["text"]}
+    event = {
+        "seq": last_seq[room],
+        "kind": "message_posted",
+        "at": at,
+        "by": request.sid,
+        "text": data["text"],
+    }
     event["key"] = data["key"]
     emit("event", event, to=room)
     return {"ok": True, "seq": event["seq"], "at": at}

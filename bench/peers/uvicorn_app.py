@@ -21,7 +21,13 @@ async def connect(sid, environ, auth):
     room = rooms[sid] = auth["room"]
     await sio.enter_room(sid, room)
     me = {"member_id": sid}
-    welcome = {"room": {"room_id": room}, "me": me, "members": [], "events": [], "server_time": now()}
+    welcome = {
+        "room": {"room_id": room},
+        "me": me,
+        "members": [],
+        "events": [],
+        "server_time": now(),
+    }
     await sio.emit("welcome", welcome, to=sid)
 
 
@@ -30,7 +36,14 @@ async def post(sid, data):
     room = rooms[sid]
     last_seq[room] += 1
     at = now()
-    event = {"seq": last_seq[room], "kind": "message_posted", "at": at, "by": sid, "text": data["text"], "key": data["key"]}
+    event = {
+        "seq": last_seq[room],
+        "kind": "message_posted",
+        "at": at,
+        "by": sid,
+        "text": data["text"],
+        "key": data["key"],
+    }
     await sio.emit("event", event, to=room)
     return {"ok": True, "seq": event["seq"], "at": at}
 
@@ -43,5 +56,9 @@ async def disconnect(sid, reason):
 if __name__ == "__main__":
     # Compression off, as everywhere here: uvicorn would offer it by default.
     uvicorn.run(
-        socketio.ASGIApp(sio), port=int(sys.argv[1]), log_level="warning", access_log=False, ws_per_message_deflate=False
+        socketio.ASGIApp(sio),
+        port=int(sys.argv[1]),
+        log_level="warning",
+        access_log=False,
+        ws_per_message_deflate=False,
     )

@@ -53,7 +53,9 @@ app.ws("/socket.io/", {
   open(socket) {
     sockets.add(socket);
     const sid = socket.getUserData().id;
-    socket.send(`0${JSON.stringify({ sid, upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1000000 })}`);
+    socket.send(
+      `0${JSON.stringify({ sid, upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1000000 })}`,
+    );
   },
   message(socket, message) {
     const packet = text.decode(message);
