@@ -15,7 +15,10 @@ from whitenoise import WhiteNoise
 from flask_chat import assets
 from flask_chat.addresses import lan_address
 from flask_chat.chat import Chat
-from flask_chat.delivery.fanout import Fanout, Packets
+from flask_chat.delivery import packets
+from flask_chat.delivery.fanout import Fanout
+from flask_chat.delivery.install import install
+from flask_chat.delivery.settings import EngineSettings
 from flask_chat.domain.limits import Limits
 from flask_chat.settings import Settings
 from flask_chat.stores.memory import MemoryStore
@@ -100,7 +103,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(rest)
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(health.blueprint())
-    socketio = _socketio(app, settings, fanout, origins)
+    socketio = _socketio(app, settings, fanout, origins, may_block=store.may_block)
     socketio.server.register_namespace(namespace)
     app.extensions["chat_runtime"] = Runtime(chat, fanout, socketio)
     return app
@@ -123,22 +126,28 @@ def _flask(settings: Settings) -> Flask:
     return app
 
 
-def _socketio(app: Flask, settings: Settings, fanout: Fanout, origins: guards.Origins) -> SocketIO:
+def _socketio(
+    app: Flask, settings: Settings, fanout: Fanout, origins: guards.Origins, *, may_block: bool
+) -> SocketIO:
     """Flask-SocketIO around the app, then static files, then what proxies say, from inside out."""
     socketio = SocketIO(
         app,
         async_mode="gevent",
         client_manager=fanout,
-        json=Packets,
-        cors_allowed_origins=lambda origin, environ: origins.accept(
-            origin, environ.get("HTTP_HOST", "")
-        ),
-        max_http_buffer_size=_bytes(settings.limit("packet_limit_bytes")),
-        ping_interval=settings.ping_interval_seconds,
-        ping_timeout=settings.ping_timeout_seconds,
+        json=packets,
         manage_session=False,
         async_handlers=False,  # the events of one client stay in order
-        http_compression=False,
+    )
+    install(
+        socketio.server,
+        EngineSettings(
+            ping_interval_seconds=settings.ping_interval_seconds,
+            ping_timeout_seconds=settings.ping_timeout_seconds,
+            packet_limit_bytes=settings.packet_limit_bytes,
+            backlog_limit_bytes=settings.backlog_limit_bytes,
+            may_block=may_block,
+        ),
+        accepts=lambda origin, environ: origins.accept(origin, environ.get("HTTP_HOST", "")),
     )
     static = WhiteNoise(
         app.wsgi_app,
@@ -168,7 +177,3 @@ def _limits(settings: Settings) -> Limits:
         room_grace_seconds=settings.room_grace_seconds,
         leave_grace_seconds=settings.leave_grace_seconds,
     )
-
-
-def _bytes(limit: float) -> int:
-    return 2**31 if limit == float("inf") else int(limit)

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from msgspec import structs
 
 from flask_chat.chat import Admission, Chat, Ref
 from flask_chat.domain.codes import Code, parse_code
@@ -157,7 +158,7 @@ class Pages:
         history = self._chat.history(ref, limit=LINES_ON_PAGE)
         return render_template(
             "room.html",
-            room=room,
+            room=structs.asdict(room) | {"created_at": iso(room.created_at)},
             me=self._chat.member(ref),
             members=self._chat.members(ref),
             lines=history_lines(history, ref.member_id),

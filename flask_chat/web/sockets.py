@@ -81,11 +81,13 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
     # Coming and going
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        """Let a member in. What is sent in here goes out behind the answer to the CONNECT."""
         try:
             wanted = wire.read(wire.Auth, auth)
             ref = self._tokens.read(wanted.token)
             connection = Connection(ref, environ.get("REMOTE_ADDR", ""))
             self._check_address(connection.address)
+            welcome = self._chat.enter(ref, wanted.after)
             self._chat.connection_opened(ref)
         except ChatError as refusal:
             body = wire.error_body(refusal)
@@ -93,17 +95,6 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         self._connections[sid] = connection
         self._by_address[connection.address] = self._by_address.get(connection.address, 0) + 1
         self._by_room.setdefault(ref.room_id, {})[sid] = ref
-        # The welcome follows the answer to the CONNECT, which goes out when this returns.
-        self.server.start_background_task(self._welcome, sid, ref, wanted.after)
-
-    def _welcome(self, sid: str, ref: Ref, after: int | None) -> None:
-        if sid not in self._connections:
-            return
-        try:
-            welcome = self._chat.enter(ref, after)
-        except ChatError:  # ended or left in this very moment
-            self._fanout.close(sid)
-            return
         self._fanout.enter(sid, ref.room_id)
         self._fanout.send(sid, "welcome", wire.welcome_message(welcome, moment(self._clock())))
 
@@ -126,11 +117,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
             raise ConnectionsExceeded(limit=self._connections_per_address)
 
     def _close(self, sids: Iterable[str]) -> None:
-        # In a task of its own, so that the acknowledgement of the one who asked goes out before.
-        self.server.start_background_task(self._close_now, list(sids))
-
-    def _close_now(self, sids: list[str]) -> None:
-        for sid in sids:
+        for sid in list(sids):
             self._fanout.close(sid)
 
     # What comes in

@@ -1,0 +1,142 @@
+"""People in front of real browsers: `ada = person("Ada")`, a context of their own each."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.servers import RunningServer
+
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+
+expect.set_options(timeout=10_000)
+
+
+class Visitor:
+    """Somebody with a browser. What people do, and what they see; nothing about how it works."""
+
+    def __init__(self, context: BrowserContext, url: str, name: str) -> None:
+        self.context = context
+        self.url = url
+        self.name = name
+        self.page = context.new_page()
+        self.complaints: list[str] = []  # errors in the console, and requests that left the host
+        self._listen(self.page)
+
+    def creates_a_room(self) -> str:
+        """Create a room from the lobby; its code."""
+        self.page.goto(self.url)
+        self.page.get_by_label("Your name").fill(self.name)
+        self.page.get_by_role("button", name="Create a room").click()
+        self.page.wait_for_url("**/r/*")
+        self.is_connected()
+        return self.page.url.rpartition("/")[2]
+
+    def joins(self, code: str) -> None:
+        """Join from the lobby with the code."""
+        self.page.goto(self.url)
+        self.page.get_by_label("Your name").fill(self.name)
+        self.page.get_by_label("Room code").fill(code)
+        self.page.get_by_role("button", name="Join", exact=True).click()
+        self.page.wait_for_url("**/r/*")
+        self.is_connected()
+
+    def follows(self, link: str) -> None:
+        """Open an invitation and join with the own name."""
+        self.page.goto(link)
+        self.page.get_by_label("Your name").fill(self.name)
+        self.page.get_by_role("button", name="Join", exact=True).click()
+        self.is_connected()
+
+    def is_connected(self) -> None:
+        """Wait until messages can be sent."""
+        expect(self.page.locator("#room")).to_have_attribute("data-connection", "online")
+
+    def writes(self, text: str) -> None:
+        """Put text into the composer, as typing or pasting does."""
+        self.page.get_by_placeholder(re.compile("Message")).fill(text)
+
+    def says(self, text: str) -> None:
+        """Write and send."""
+        self.writes(text)
+        self.page.get_by_role("button", name="Send").click()
+
+    def sees(self, text: str) -> None:
+        """Wait until exactly one message with exactly this text is shown."""
+        expect(self.messages(text)).to_have_count(1)
+        expect(self.messages(text)).to_be_visible()
+
+    def messages(self, text: str):  # type: ignore[no-untyped-def]
+        """The bubbles with exactly this text."""
+        return self.page.locator(".message .text").get_by_text(text, exact=True)
+
+    @property
+    def texts(self) -> list[str]:
+        """All messages on the page, from top to bottom, as they are in the document."""
+        return [node.text_content() or "" for node in self.page.locator("#lines .text").all()]
+
+    def check_accessibility(self) -> None:
+        """Run axe over the page as it is now; WCAG 2.2 AA and best practices."""
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run()")["violations"]
+        assert not found, [(each["id"], each["nodes"][0]["html"][:200]) for each in found]
+
+    def _listen(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text)
+                if message.type == "error" and "status of 4" not in message.text
+                else None
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                self.complaints.append(request.url)
+                if not request.url.startswith((self.url, "ws" + self.url[4:], "data:", "blob:"))
+                else None
+            ),
+        )
+
+
+Person = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    flags = ["--disable-background-networking", "--disable-quic"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        flags.append("--no-sandbox")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(chromium: Browser, server: RunningServer) -> Iterator[Person]:
+    """`person("Ada", viewport=PHONE, color_scheme="light")`: everybody has a context of their own.
+
+    After the test nobody's browser may have complained.
+    """
+    visitors: list[Visitor] = []
+
+    def make(name: str, url: str = server.url, **options: object) -> Visitor:
+        options = {"viewport": DESK, "color_scheme": "dark", "reduced_motion": "reduce", **options}
+        visitor = Visitor(chromium.new_context(**options), url, name)  # type: ignore[arg-type]
+        visitors.append(visitor)
+        return visitor
+
+    yield make
+    for visitor in visitors:
+        visitor.context.close()
+    assert [visitor.complaints for visitor in visitors] == [[] for _ in visitors]
