@@ -252,6 +252,7 @@ class RoomPage {
 
   /** @param {ConnectionState} state */
   #stateChanged(state) {
+    this.#page.connection = state.name; // for style sheets, and for whoever looks in from outside
     this.#banner.show(state);
     if (state.name === "online") return;
     this.#outbox.setOnline(false);

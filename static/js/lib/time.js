@@ -3,8 +3,16 @@
 const DAY_MS = 86_400_000;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
-const weekday = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
-const withYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
+const weekday = new Intl.DateTimeFormat("en-GB", {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+});
+const withYear = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+});
 
 /** "21:03" @param {string} at */
 export function clockTime(at) {
