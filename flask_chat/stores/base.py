@@ -86,7 +86,8 @@ class Store(Protocol):
 
         A `message_posted` whose (room, by, key) is among those of the kept events is not appended
         again: the answer is the event made then. Other events change the records they are about
-        (`domain.rooms.room_after`, `member_after`). Refusals: RoomEnded, ServerFull.
+        (`domain.rooms.room_after`, `member_after`). Refusals: RoomEnded, ServerFull, and NameTaken
+        for a `member_renamed` to a name that `admit` would refuse.
         """
 
     def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:

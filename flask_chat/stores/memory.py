@@ -92,30 +92,28 @@ class _Log:
 class _Room:
     """All there is of one room."""
 
-    __slots__ = ("deadline", "here", "log", "members", "name_owner", "record")
+    __slots__ = ("deadline", "here", "log", "members", "names", "record", "taken")
 
     def __init__(self, record: Room) -> None:
         self.record = record
         self.log = _Log()
         self.members: dict[MemberId, Member] = {}  # everybody there has been
         self.here: dict[MemberId, None] = {}  # those here now, in the order they came
-        self.name_owner: dict[str, MemberId] = {}  # name key → whose it is
+        self.names: dict[MemberId, frozenset[str]] = {}  # members, here or gone → their name keys
+        self.taken: set[str] = set()  # all of those keys
         self.deadline: float | None = None
 
     def claim_name(self, member: Member) -> None:
-        for key in name_keys(member.name):
-            self.name_owner[key] = member.member_id
+        self.free_name(member.member_id)
+        keys = self.names[member.member_id] = name_keys(member.name)
+        self.taken |= keys
 
-    def free_name(self, member: Member) -> None:
-        for key in name_keys(member.name):
-            if self.name_owner.get(key) == member.member_id:
-                del self.name_owner[key]
+    def is_taken(self, name: str, by_others_than: MemberId) -> bool:
+        own = self.names.get(by_others_than, frozenset())
+        return not self.taken.isdisjoint(name_keys(name) - own)
 
-    def has_member(self, member_id: MemberId) -> bool:
-        member = self.members.get(member_id)
-        return member is not None and any(
-            self.name_owner.get(key) == member_id for key in name_keys(member.name)
-        )
+    def free_name(self, member_id: MemberId) -> None:
+        self.taken -= self.names.pop(member_id, frozenset())
 
 
 class MemoryStore:
@@ -149,18 +147,18 @@ class MemoryStore:
 
     def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
         room = self._room(room_id)
-        if not room.name_owner.keys().isdisjoint(name_keys(member.name)):
+        if room.is_taken(member.name, member.member_id):
             raise NameTaken(field="name")
         places = self._limits.members_per_room
         if len(room.here) >= places or len(room.members) >= places * _RECORDS_PER_PLACE:
-            raise RoomFull
+            raise RoomFull(limit=places)
         room.members[member.member_id] = member
         room.claim_name(member)
         self._add(room, joined)
 
     def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
         room = self._room(room_id)
-        return room.members[member_id] if room.has_member(member_id) else None
+        return room.members[member_id] if member_id in room.names else None
 
     def members(self, room_id: RoomId, also: Collection[MemberId] = ()) -> list[Member]:
         room = self._room(room_id)
@@ -172,7 +170,7 @@ class MemoryStore:
 
     def names(self, room_id: RoomId) -> list[str]:
         room = self._room(room_id)
-        return [room.members[owner].name for owner in dict.fromkeys(room.name_owner.values())]
+        return [room.members[member_id].name for member_id in room.names]
 
     def count_here(self, room_id: RoomId) -> int:
         return len(self._room(room_id).here)
@@ -194,6 +192,7 @@ class MemoryStore:
         self._room(room_id).deadline = at
         if at is not None:
             heapq.heappush(self._deadlines, (at, room_id))
+            self._drop_old_deadlines()
 
     def due(self, now: float) -> list[RoomId]:
         found: dict[RoomId, float] = {}
@@ -202,10 +201,7 @@ class MemoryStore:
             room = self._rooms.get(room_id)
             if room is not None and room.deadline == at:
                 found[room_id] = at
-        for (
-            room_id,
-            at,
-        ) in found.items():  # still due until somebody ends them or moves the deadline
+        for room_id, at in found.items():  # due until they are removed or the deadline is moved
             heapq.heappush(self._deadlines, (at, room_id))
         return list(found)
 
@@ -214,10 +210,11 @@ class MemoryStore:
         if room is not None:
             del self._by_code[room.record.code]
             self._bytes -= room.log.bytes
+            self._drop_old_deadlines()
 
     def close(self) -> None:
-        self._rooms.clear()
-        self._by_code.clear()
+        for room_id in list(self._rooms):
+            self.remove_room(room_id)
 
     def _room(self, room_id: RoomId) -> _Room:
         try:
@@ -229,6 +226,8 @@ class MemoryStore:
         room = self._rooms.get(room_id)
         if room is None:
             return RoomEnded()
+        if isinstance(event, MemberRenamed) and room.is_taken(event.name, event.member_id):
+            return NameTaken(field="name")
         if not isinstance(event, MessagePosted):
             return self._add(room, event)
         log, key = room.log, (event.by, event.key)
@@ -258,6 +257,12 @@ class MemoryStore:
         ):
             self._bytes -= log.drop_oldest()
 
+    def _drop_old_deadlines(self) -> None:
+        if len(self._deadlines) > 2 * len(self._rooms):
+            rooms = self._rooms.items()
+            now = [(room.deadline, id_) for id_, room in rooms if room.deadline is not None]
+            self._deadlines = sorted(now)
+
     def _update_records(self, room: _Room, event: Event) -> None:
         if isinstance(event, RoomChanged):
             room.record = room_after(room.record, event)
@@ -266,13 +271,12 @@ class MemoryStore:
         if member is None:
             return
         changed = room.members[member.member_id] = member_after(member, event)
-        if isinstance(event, MemberRenamed):
-            room.free_name(member)
+        if isinstance(event, MemberRenamed) and subject in room.names:
             room.claim_name(changed)
         if isinstance(event, MemberRemoved) or (
             isinstance(event, MemberLeft) and event.reason != "gone"
         ):
-            room.free_name(member)
+            room.free_name(changed.member_id)
         if changed.here:
             room.here[changed.member_id] = None
         else:

@@ -1,0 +1,28 @@
+"""The stores under the contract. One more store is one more function and its place in STORES."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from flask_chat.domain.limits import Limits
+from flask_chat.stores.base import Publish, Store
+from flask_chat.stores.memory import MemoryStore
+
+MakeStore = Callable[[Limits, Publish], Store]
+
+
+def memory(_: Path) -> MakeStore:
+    return MemoryStore
+
+
+STORES = [memory]
+
+
+@pytest.fixture(params=STORES, ids=lambda make: make.__name__)
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
+    """`make_store(limits, publish)`: an empty store, closed after the test."""
+    make: MakeStore = request.param(tmp_path)
+    with ExitStack() as stack:
+        yield lambda limits, publish: stack.enter_context(closing(make(limits, publish)))
