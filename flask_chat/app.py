@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import gevent
 import structlog
@@ -43,8 +44,12 @@ class Runtime:
     housekeeper: "gevent.Greenlet[..., None] | None" = None
 
     def start(self) -> None:
-        """Begin to look at the clock: members who are gone, rooms whose time has come."""
-        self.housekeeper = gevent.spawn(self._keep_house)
+        """Begin to look at the clock: members who are gone, rooms whose time has come.
+
+        Once it has started, calling it again does nothing.
+        """
+        if self.housekeeper is None:
+            self.housekeeper = gevent.spawn(self._keep_house)
 
     def stop(self, grace_seconds: float) -> None:
         """Close all connections in a way that lets clients come back, within the grace."""
@@ -105,7 +110,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.blueprint())
     socketio = _socketio(app, settings, fanout, origins, may_block=store.may_block)
     socketio.server.register_namespace(namespace)
-    app.extensions["chat_runtime"] = Runtime(chat, fanout, socketio)
+    runtime = app.extensions["chat_runtime"] = Runtime(chat, fanout, socketio)
+    _start_on_first_request(app, runtime)
     return app
 
 
@@ -165,6 +171,18 @@ def _socketio(
     return socketio
 
 
+def _start_on_first_request(app: Flask, runtime: Runtime) -> None:
+    """For servers that are not ours (gunicorn), which fork before they serve."""
+    inner = app.wsgi_app
+
+    def first(environ: Any, start_response: Any) -> Any:
+        app.wsgi_app = inner  # type: ignore[method-assign]
+        runtime.start()
+        return inner(environ, start_response)
+
+    app.wsgi_app = first  # type: ignore[method-assign]
+
+
 def _limits(settings: Settings) -> Limits:
     return Limits(
         name_characters=settings.limit("name_limit_characters"),
@@ -172,6 +190,8 @@ def _limits(settings: Settings) -> Limits:
         members_per_room=settings.limit("members_per_room"),
         rooms=settings.limit("room_limit"),
         history_events=settings.limit("history_limit_events"),
+        history_bytes=settings.limit("history_limit_bytes"),
+        store_bytes=settings.limit("store_limit_bytes"),
         posts_burst=settings.limit("posts_burst"),
         posts_per_second=settings.limit("posts_per_second"),
         room_grace_seconds=settings.room_grace_seconds,

@@ -135,6 +135,20 @@ class Settings:
     history_limit_events: int = whole(
         10_000, "events", "The newest events of a room that are kept; older ones go.", lifts=True
     )
+    history_limit_bytes: int = whole(
+        8_388_608,
+        "bytes",
+        "The most text of a room that is kept; older events go.",
+        lowest=65_536,
+        lifts=True,
+    )
+    store_limit_bytes: int = whole(
+        1_073_741_824,
+        "bytes",
+        "The most text of all rooms that memory: keeps; a room that speaks then forgets its oldest.",
+        lowest=65_536,
+        lifts=True,
+    )
     rooms_per_hour: int = whole(
         20, "rooms per hour", "How many rooms one address may create.", lifts=True
     )

@@ -140,7 +140,7 @@ def test_leaving_goes_to_the_lobby_and_tells_the_others(person: Person) -> None:
     grace.page.get_by_role("button", name="Leave the room").click()
 
     grace.page.wait_for_url(grace.url + "/")
-    expect(ada.page.locator(".presence").last).to_contain_text("Grace left")
+    expect(ada.page.locator(".presence").last).to_contain_text("Grace came and went")
 
 
 def test_the_link_is_copied_by_one_press(person: Person) -> None:

@@ -1,0 +1,64 @@
+"""What a page may weigh, and how soon somebody is in the room."""
+
+import time
+from collections.abc import Callable
+
+from tests.browser.conftest import Person, Visitor
+from tests.people import Place
+from tests.servers import RunningServer
+
+LOBBY_BYTES = 30_000
+ROOM_BYTES = 120_000
+
+# 300 ms on a quiet machine; a busy one gets some slack before it is a failure.
+FIRST_MESSAGES_SECONDS = 1.0
+
+
+def test_lobby_and_room_are_light(person: Person, server: RunningServer) -> None:
+    ada = person("Ada")
+    weigh = scales(ada)
+
+    ada.page.goto(ada.url)
+    ada.page.wait_for_load_state("networkidle")
+    lobby = weigh()
+    ada.creates_a_room()
+    ada.page.reload()
+    ada.is_connected()
+    room = weigh() - lobby
+
+    assert 1_000 < lobby < LOBBY_BYTES
+    assert 10_000 < room < ROOM_BYTES
+
+
+def test_the_first_fifty_messages_are_there_at_once(
+    person: Person, start_server: Callable[..., RunningServer]
+) -> None:
+    server = start_server(posts_per_second=0)
+    place = Place(server.url)
+    host = place.open_room().connects()
+    for number in range(50):
+        host.says(f"message {number} " + "lorem ipsum " * 20)
+    grace = person("Grace", server.url)
+    grace.page.goto(f"{server.url}/r/{host.code}")
+    grace.page.get_by_label("Your name").fill("Grace")
+
+    began = time.monotonic()
+    grace.page.get_by_role("button", name="Join", exact=True).click()
+    grace.sees("message 49 " + "lorem ipsum " * 20)
+    grace.is_connected()
+
+    assert time.monotonic() - began < FIRST_MESSAGES_SECONDS
+    place.close()
+
+
+def scales(visitor: Visitor):  # type: ignore[no-untyped-def]
+    """A function that tells how many bytes this browser has received so far, as they were sent."""
+    seen: dict[str, float] = {}
+    session = visitor.context.new_cdp_session(visitor.page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    session.on(
+        "Network.loadingFinished",
+        lambda event: seen.__setitem__(event["requestId"], event["encodedDataLength"]),
+    )
+    return lambda: sum(seen.values())
