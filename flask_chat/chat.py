@@ -222,7 +222,11 @@ class Chat:
         )
 
     def pace_typing(self, ref: Ref) -> None:
-        """Count a change of typing, which is not kept. Raises TooFast."""
+        """Count a change of typing, which is not kept.
+
+        Raises TooFast, TokenInvalid or RoomEnded.
+        """
+        self.member(ref)
         self._pace(ref, "typing", TYPING_BURST, TYPING_PER_SECOND)
 
     def history(
@@ -268,10 +272,7 @@ class Chat:
     def tick(self) -> None:
         """What time brings: say who is gone, end rooms whose time has come. For every second."""
         for ref in self._presence.overdue():
-            try:
-                self._leave(ref, "gone")
-            except RoomEnded:
-                continue
+            self._say_gone(ref)
         for room_id in self._store.due(self._clock()):
             self.end_room(room_id, "empty")
 
@@ -330,6 +331,13 @@ class Chat:
         wait = bucket.take(burst, per_second, self._clock())
         if wait:
             raise TooFast(retry_after_seconds=round(wait + 0.05, 1))
+
+    def _say_gone(self, ref: Ref) -> None:
+        try:
+            if self.member(ref).here:  # not again after a connection too short to enter
+                self._leave(ref, "gone")
+        except (RoomEnded, TokenInvalid):
+            pass
 
     def _leave(self, ref: Ref, reason: LeaveReason) -> None:
         self._presence.forget(ref)
