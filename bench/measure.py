@@ -195,7 +195,8 @@ def measure_rooms(
 
 
 def measure_idle(contender: Contender, *, connections: int, room_size: int = 10) -> dict[str, Any]:
-    """Memory of connections that say nothing, what connecting them cost, and what leaving costs."""
+    """Memory of connections that say nothing, what connecting them cost, whether they can still
+    talk, and what leaving costs."""
     with running(contender) as server:
         # One client comes and goes first: what the first makes the server load is not the next one's price.
         auths, _ = write_auths(contender, server, connections=1, room_size=1, prefix="first")
@@ -210,6 +211,7 @@ def measure_idle(contender: Contender, *, connections: int, room_size: int = 10)
             auths,
             connections=connections,
             steps=connections,
+            fixed="5000,0.2,1.5",  # and still they talk
             disconnect=leavers,
             settle=1.5,
         )

@@ -21,7 +21,7 @@ STYLE = """
     .panel, .value { fill: #9aa4b1 }
     .bar { fill: #55606d }
     .ours { fill: #a18bff }
-    .limit { fill: #343c46 }
+    .limit { fill: #414b57 }
   }
 """
 

@@ -38,7 +38,9 @@ def line_of_idle(name: str, result: dict[str, Any]) -> str:
     step = result["steps"][0]
     words = (
         f"{name:10} idle {step['connections']:6,}  {kb_each(result, step):5.1f} KB a connection, "
-        f"connect {step['connect_ms']:.3f} ms, leave {result['disconnect']['ms']:.3f} ms"
+        f"{step['rss_kb'] / 1024:.0f} MB in all, connect {step['connect_ms']:.3f} ms, "
+        f"leave {result['disconnect']['ms']:.3f} ms, talk p99 {result['fixed']['p99_ms']:.1f} ms"
+        f"{'' if result['checked']['good'] else ' NOT GOOD'}"
     )
     if not result["rest_join_ms"]:
         return words
@@ -118,6 +120,16 @@ def tables(summary: Summary) -> str:
             summary,
             "KB of memory per idle connection",
             [(f"{n:,} connections", f"connection_kb_{n}", 1) for n in steps],
+        ),
+        table(
+            summary,
+            "The same at 5,000 deliveries/s in rooms of 10",
+            [
+                *((f"µs per delivery, {n:,} there", f"talk_us_{n}", 1) for n in steps),
+                *((f"p99 ms, {n:,} there", f"talk_p99_ms_{n}", 1) for n in steps),
+                (f"MB in all, {steps[-1]:,} there", f"rss_mb_{steps[-1]}", 0),
+            ],
+            ratios=False,
         ),
         table(
             summary,

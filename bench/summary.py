@@ -30,7 +30,7 @@ def figures_of(result: dict[str, Any]) -> dict[str, float]:
     found = {}
     size = result["size"]
     for phase in ("saturated", "fixed"):
-        if phase in result:
+        if phase in result and result["section"] == "rooms":
             found[f"{phase}_us_{size}"] = result[phase]["server_us_per_delivery"]
             found[f"{phase}_per_second_{size}"] = result[phase]["deliveries_per_second"]
             found[f"{phase}_p50_ms_{size}"] = result[phase]["p50_ms"]
@@ -41,6 +41,8 @@ def figures_of(result: dict[str, Any]) -> dict[str, float]:
         found[f"connection_kb_{count}"] = kb_each(result, step)
         found[f"rss_mb_{count}"] = step["rss_kb"] / 1024
         found[f"connect_ms_{count}"] = step["connect_ms"]
+        found[f"talk_us_{count}"] = result["fixed"]["server_us_per_delivery"]
+        found[f"talk_p99_ms_{count}"] = result["fixed"]["p99_ms"]
         found[f"leave_ms_{count}"] = result["disconnect"]["ms"]
         if result["rest_join_ms"]:
             found[f"bare_connection_kb_{count}"] = kb_each(result, step, "rss_empty_kb")
@@ -122,7 +124,7 @@ def versions() -> dict[str, str]:
             found["Node.js"] = output(str(node), "--version").removeprefix("v")
     for name, package in (
         ("socket.io", "socket.io"),
-        ("ws", "ws"),
+        ("ws", "engine.io/node_modules/ws"),
         ("eiows", "eiows"),
         ("uWebSockets.js", "@trufflesuite/uws-js-unofficial"),
     ):
