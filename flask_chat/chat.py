@@ -5,12 +5,13 @@ A member is named by `Ref`, which a door has taken out of a checked member token
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import msgspec
 
 from flask_chat.delivery.presence import Presence
+from flask_chat.domain import events
 from flask_chat.domain.codes import Code, draw_code
 from flask_chat.domain.errors import (
     ChatError,
@@ -22,24 +23,13 @@ from flask_chat.domain.errors import (
     TokenInvalid,
     TooFast,
 )
-from flask_chat.domain.events import (
-    EndReason,
-    Event,
-    LeaveReason,
-    MemberJoined,
-    MemberLeft,
-    MessagePosted,
-    moment,
-)
-from flask_chat.domain.events import (
-    RoomEnded as RoomEndedEvent,
-)
+from flask_chat.domain.events import EndReason, Event, LeaveReason, authors, moment
 from flask_chat.domain.limits import Bucket, Limits
 from flask_chat.domain.members import Member, MemberId, Role, hue_of
 from flask_chat.domain.messages import Draft, check_draft
 from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
-from flask_chat.stores.base import Append, Appended, Page, Store
+from flask_chat.stores.base import Append, Appended, Store
 
 # A welcome without `after` brings this many events; more missed ones than a welcome can sensibly
 # carry are a reset.
@@ -167,14 +157,14 @@ class Chat:
             self._append(ref.room_id, self._joined(me))
             me = self.member(ref)
         self._store.set_deadline(ref.room_id, None)
-        page, reset = self._missed(ref.room_id, after)
+        now = self._store.snapshot(ref.room_id, after, newest=WELCOME_EVENTS, most=MISSED_EVENTS)
         return Welcome(
-            room=self._store.room(ref.room_id),
+            room=now.room,
             me=me,
-            members=self._store.members(ref.room_id, authors(page.events)),
-            events=page.events,
-            more=page.start > page.first_seq,
-            reset=reset,
+            members=now.members,
+            events=now.page.events,
+            more=now.page.start > now.page.first_seq,
+            reset=after is not None and not now.is_complete,
         )
 
     # Being there
@@ -212,7 +202,7 @@ class Chat:
         self._pace(ref, "post", self._limits.posts_burst, self._limits.posts_per_second)
         return self._append(
             ref.room_id,
-            MessagePosted(
+            events.MessagePosted(
                 at=moment(self._clock()),
                 by=ref.member_id,
                 text=draft.text,
@@ -260,7 +250,7 @@ class Chat:
     def end_room(self, room_id: RoomId, reason: EndReason) -> None:
         """The room is over: everybody is told, everything in it is wiped, its code is free."""
         try:
-            self._append(room_id, RoomEndedEvent(at=moment(self._clock()), reason=reason))
+            self._append(room_id, events.RoomEnded(at=moment(self._clock()), reason=reason))
         except RoomEnded:
             return
         for member in self._store.members(room_id):
@@ -297,9 +287,9 @@ class Chat:
         self._store.set_deadline(room.room_id, None)
         return admission
 
-    def _joined(self, member: Member) -> MemberJoined:
+    def _joined(self, member: Member) -> events.MemberJoined:
         here = msgspec.structs.replace(member, here=True)
-        return MemberJoined(at=moment(self._clock()), by=member.member_id, member=here)
+        return events.MemberJoined(at=moment(self._clock()), by=member.member_id, member=here)
 
     def _free_name(self, room_id: RoomId, name: str) -> str:
         taken = map(name_keys, self._store.names(room_id))
@@ -310,13 +300,6 @@ class Chat:
         if isinstance(answer, ChatError):
             raise answer
         return answer
-
-    def _missed(self, room_id: RoomId, after: int | None) -> tuple[Page, bool]:
-        if after is not None:
-            page = self._store.read_after(room_id, after, MISSED_EVENTS)
-            if page.first_seq - 1 <= after <= page.last_seq <= after + MISSED_EVENTS:
-                return page, False
-        return self._store.read_before(room_id, None, WELCOME_EVENTS), after is not None
 
     def _authors_of(self, room_id: RoomId, events: Collection[bytes]) -> list[Member]:
         wanted = authors(events)
@@ -343,23 +326,10 @@ class Chat:
         self._presence.forget(ref)
         self._append(
             ref.room_id,
-            MemberLeft(
+            events.MemberLeft(
                 at=moment(self._clock()), by=ref.member_id, member_id=ref.member_id, reason=reason
             ),
         )
         if not self._store.count_here(ref.room_id):
             deadline = self._clock() + self._limits.room_grace_seconds
             self._store.set_deadline(ref.room_id, deadline)
-
-
-class _By(msgspec.Struct):
-    by: MemberId | None = None
-
-
-_by_decoder = msgspec.json.Decoder(_By)
-
-
-def authors(events: Iterable[bytes]) -> dict[MemberId, None]:
-    """The members who did these events, each once, in the order they appear."""
-    found = (_by_decoder.decode(data).by for data in events)
-    return dict.fromkeys(by for by in found if by is not None)

@@ -4,6 +4,7 @@ An event is encoded once, before it has its number; the store splices `seq` in w
 (`numbered`). Those bytes are what is kept, what goes over the wire, and what is read back.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -142,3 +143,16 @@ def numbered(body: bytes, seq: int) -> bytes:
 def decode_event(data: bytes) -> Event:
     """The event in these bytes, as `numbered` or `encode_event` made them."""
     return _decoder.decode(data)
+
+
+class _By(Struct):
+    by: MemberId | None = None
+
+
+_by_decoder = msgspec.json.Decoder(_By)
+
+
+def authors(events: Iterable[bytes]) -> dict[MemberId, None]:
+    """The members who did these events, each once, in the order they appear."""
+    found = (_by_decoder.decode(data).by for data in events)
+    return dict.fromkeys(by for by in found if by is not None)

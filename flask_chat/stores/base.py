@@ -45,6 +45,15 @@ class Page(NamedTuple):
     last_seq: int  # the newest event there is, 0 when there has been none
 
 
+class Snapshot(NamedTuple):
+    """A room at one moment."""
+
+    room: Room
+    page: Page
+    members: list[Member]  # all who are here, in the order they came, then the other authors
+    is_complete: bool  # whether the page has every event after the one asked for
+
+
 class Store(Protocol):
     """What `chat` needs of a store."""
 
@@ -95,6 +104,14 @@ class Store(Protocol):
 
     def read_before(self, room_id: RoomId, before: int | None, limit: int) -> Page:
         """The newest events with a `seq` below `before` (None: of all), at most `limit`."""
+
+    def snapshot(self, room_id: RoomId, after: int | None, *, newest: int, most: int) -> Snapshot:
+        """The room as it is now, with every event after `after`, or else its `newest` ones.
+
+        Every event means: none of them is forgotten, they are at most `most`, and `after` is not in
+        the future. Nothing else runs between the reading and the return, so a caller who listens to
+        `publish` from here on misses nothing and hears nothing twice.
+        """
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         """The room ends at this time (UTC seconds), or not by time (None)."""

@@ -22,6 +22,7 @@ from flask_chat.domain.events import (
     MemberRenamed,
     MessagePosted,
     RoomChanged,
+    authors,
     encode_event,
     numbered,
 )
@@ -29,7 +30,7 @@ from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subject_of
-from flask_chat.stores.base import Append, Appended, Page, Publish
+from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot
 
 # Those who left keep a record, since their messages are still shown with their name. A room forgets
 # nobody, so it takes in at most this many times the people that may be in it at once.
@@ -187,6 +188,19 @@ class MemoryStore:
         log = self._room(room_id).log
         last = log.last_seq if before is None else min(before - 1, log.last_seq)
         return log.page(max(last - limit + 1, log.first_seq), last)
+
+    def snapshot(self, room_id: RoomId, after: int | None, *, newest: int, most: int) -> Snapshot:
+        room = self._room(room_id)
+        log = room.log
+        is_complete = (
+            after is not None and log.first_seq - 1 <= after <= log.last_seq <= after + most
+        )
+        page = (
+            self.read_after(room_id, after, most)
+            if after is not None and is_complete
+            else self.read_before(room_id, None, newest)
+        )
+        return Snapshot(room.record, page, self.members(room_id, authors(page.events)), is_complete)
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         self._room(room_id).deadline = at
