@@ -48,7 +48,6 @@ export class Connection {
       reconnection: false,
       transports: ["websocket", "polling"],
       tryAllTransports: true,
-      closeOnBeforeunload: false,
       timeout: ANSWER_MS,
       auth: (give) => give({ token, ...this.#resumePoint() }),
     });
@@ -65,6 +64,7 @@ export class Connection {
 
   start() {
     const socket = this.#socket;
+    socket.on("connect", () => this.#awaitWelcome());
     socket.on("welcome", (welcome) => this.#welcome(welcome));
     socket.on("event", (event) => this.#heard.event(event));
     socket.on("typing", (typing) => this.#heard.typing(typing));
@@ -130,8 +130,14 @@ export class Connection {
     this.#socket.connect();
   }
 
+  #awaitWelcome() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.restart(), ANSWER_MS);
+  }
+
   /** @param {Welcome} welcome */
   #welcome(welcome) {
+    clearTimeout(this.#timer);
     this.#attempt = 0;
     this.#heard.welcome(welcome);
     this.#tell({ name: "online" });

@@ -75,7 +75,7 @@ export class Outbox {
     if (item.state === "failed") return;
     const isStale = this.#now() - item.written_at > STALE_MS;
     item.state = isStale ? "failed" : "waiting";
-    if (isStale) item.error = { code: "stale", message: "Written a while ago and not sent" };
+    if (isStale) item.error = { code: "stale", message: "It was written a while ago" };
   }
 
   stop() {

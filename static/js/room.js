@@ -1,28 +1,31 @@
 /** The room page: finds its elements and joins the parts together. */
 
+import { CatchUp } from "./catch-up.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Draft } from "./drafts.js";
+import { Ending, endOf, isFinal } from "./ending.js";
 import { Invite } from "./invite.js";
-import { copyText, find, flag } from "./lib/dom.js";
-import { recall, remember } from "./lib/storage.js";
+import { find, flag } from "./lib/dom.js";
 import { plural } from "./lib/text.js";
 import { msUntilMidnight } from "./lib/time.js";
+import { followKeyboard } from "./lib/viewport.js";
 import { MembersView } from "./members-view.js";
 import { Announcer, Banner } from "./notices.js";
 import { LocalItems, Outbox, sweepOutboxes } from "./outbox.js";
 import { Roster } from "./presence.js";
+import { Reading } from "./reading.js";
 import { arrange } from "./rows.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline-view.js";
 import { TitleCount } from "./title.js";
 import { describeTyping, TypingSender, TypingTracker } from "./typing.js";
 
-/** @import { ChatError, ConnectionState, Event, History, Member, Posted, Welcome } from "./types.d.ts" */
+/** @import { ConnectionState, Event, History, Member, Posted, Reply, Welcome } from "./types.d.ts" */
 
-const PAGE_EVENTS = 100;
-const KEPT_LINES = 1000;
-const KEPT_LINES_AT_END = 500;
+const KEPT_LINES = 2000;
+const KEPT_LINES_AT_END = 1000;
+const ASK_AGAIN_MS = 2000;
 
 /** @param {string} id */
 const element = (id) => find(`#${id}`, HTMLElement);
@@ -38,22 +41,17 @@ class RoomPage {
     here: true,
   };
   #code = this.#page.code ?? "";
-  #readKey = `read:${this.#page.roomId}`;
 
   #timeline = new Timeline();
   #roster = new Roster();
   #title = new TitleCount();
   #draft = new Draft(this.#page.roomId ?? "");
   #announcer = new Announcer(element("announcer"));
-  /** @type {number | null} the seq after which "New" is drawn */
-  #newAfter = null;
-  #unread = 0;
+  #reading = new Reading(this.#page.roomId ?? "");
   #hasWelcome = false;
-  #isFilling = false;
   #isDrawing = false;
   #drawHow = { toEnd: false, isQuiet: false };
-  /** @type {Event | null} the event that ended this membership */
-  #ending = null;
+  #isOver = false;
 
   #connection = new Connection({
     token: this.#page.token ?? "",
@@ -66,10 +64,31 @@ class RoomPage {
     },
   });
 
+  #catchUp = new CatchUp({
+    timeline: this.#timeline,
+    ask: (range) =>
+      /** @type {Promise<Reply<History> | null>} */ (this.#connection.ask("history", range)),
+    heard: {
+      missed: ({ members, events }) => {
+        this.#roster.learn(members);
+        for (const event of events) this.#received(event);
+      },
+      older: ({ members, events }) => {
+        this.#roster.learn(members);
+        for (const event of events) this.#learn(event);
+        this.#drawNow({ isQuiet: true });
+      },
+      gone: () => {
+        this.#timeline.forget();
+        this.#connection.restart();
+      },
+    },
+  });
+
   #outbox = new Outbox({
     store: new LocalItems(this.#me.member_id),
     send: ({ key, text, reply_to }) =>
-      /** @type {Promise<import("./types.d.ts").Reply<Posted> | null>} */ (
+      /** @type {Promise<Reply<Posted> | null>} */ (
         this.#connection.ask("post", reply_to ? { key, text, reply_to } : { key, text })
       ),
     changed: () => this.#outboxChanged(),
@@ -83,7 +102,8 @@ class RoomPage {
       moved: () => this.#readingChanged(),
       older: () => this.#loadOlder(),
       retry: (key) => this.#outbox.retry(key),
-      discard: (key) => this.#discard(key),
+      discard: (key) => this.#outbox.discard(key),
+      edit: (key) => this.#composer.restore(this.#outbox.discard(key)),
     },
   });
 
@@ -119,6 +139,8 @@ class RoomPage {
     say: (sentence) => this.#announcer.say(sentence),
   });
 
+  #ending = new Ending(element("over"), () => this.#unsentText());
+
   #invite = new Invite({
     dialog: find("#invite", HTMLDialogElement),
     url: this.#page.shareUrl ?? location.href,
@@ -134,15 +156,15 @@ class RoomPage {
     this.#composer.start(this.#draft.text);
     this.#connection.start();
     this.#outbox.start();
+    followKeyboard(new AbortController().signal);
     window.addEventListener("focus", () => this.#readingChanged());
-    window.addEventListener("blur", () => this.#lookedAway());
+    window.addEventListener("blur", () => this.#reading.unmark() && this.#draw({}));
     document.addEventListener("visibilitychange", () => this.#readingChanged());
     window.addEventListener("pagehide", () => this.#draft.flush());
     element("pill").addEventListener("click", () => this.#view.toEnd());
     find("#leave-form", HTMLFormElement).addEventListener("submit", (event) =>
       this.#leaving(event),
     );
-    find("#over-copy", HTMLButtonElement).addEventListener("click", () => this.#copyUnsent());
     this.#rollAtMidnight();
   }
 
@@ -166,7 +188,7 @@ class RoomPage {
     for (const event of events) this.#learn(event);
     const shown = this.#timeline.start(events, more);
     for (const event of shown) this.#settle(event);
-    if (!this.#hasWelcome) this.#markFromLastVisit(events);
+    if (!this.#hasWelcome) this.#reading.start(events, this.#me.member_id);
     this.#hasWelcome = true;
     this.#view.clear();
     this.#draw({ isQuiet: true });
@@ -180,22 +202,22 @@ class RoomPage {
     const shown = this.#timeline.receive(event);
     for (const one of shown) this.#apply(one, wasReading);
     if (shown.length > 0) this.#draw({});
-    if (this.#timeline.hasHole) this.#fillHole();
+    if (this.#timeline.hasHole) this.#catchUp.fillHole();
   }
 
   /** @param {Event} event @param {boolean} wasReading */
   #apply(event, wasReading) {
     if (this.#roster.apply(event)) this.#drawMembers();
     if (event.kind === "room_changed" && event.topic !== undefined) this.#showTopic(event.topic);
-    if (event.kind === "room_ended" || isEndOf(event, this.#me.member_id)) this.#end(event);
+    const end = endOf(event, this.#me.member_id);
+    if (end) this.#connection.stop({ code: end, message: "" });
     if (event.member_id && event.kind !== "member_joined") this.#typers.forget(event.member_id);
     this.#settle(event);
     if (event.kind !== "message_posted" || event.by === this.#me.member_id) return;
     this.#typers.forget(event.by ?? "");
     this.#announcer.say(`${this.#roster.get(event.by ?? "").name}: ${event.text}`);
     if (wasReading) return this.#markRead();
-    if (this.#unread === 0) this.#newAfter = event.seq - 1;
-    this.#unread += 1;
+    this.#reading.miss(event);
     this.#title.add(1);
     this.#drawPill();
   }
@@ -210,44 +232,10 @@ class RoomPage {
     if (event.by === this.#me.member_id && event.key) this.#outbox.settle(event.key);
   }
 
-  async #fillHole() {
-    if (this.#isFilling) return;
-    this.#isFilling = true;
-    while (this.#timeline.hasHole) {
-      const after = this.#timeline.last ?? 0;
-      const reply = await this.#ask({ after, limit: PAGE_EVENTS });
-      if (reply === null) break;
-      this.#roster.learn(reply.members);
-      const before = this.#timeline.last;
-      for (const event of reply.events) this.#received(event);
-      if (this.#timeline.last === before) {
-        this.#timeline.forget(); // what is missing is no longer kept: start over from the newest
-        this.#connection.restart();
-        break;
-      }
-    }
-    this.#isFilling = false;
-  }
-
   async #loadOlder() {
-    const before = this.#timeline.first;
-    const reply = before === null ? null : await this.#ask({ before, limit: PAGE_EVENTS });
-    if (reply && before === this.#timeline.first) {
-      this.#roster.learn(reply.members);
-      for (const event of reply.events) this.#learn(event);
-      this.#timeline.prepend(reply.events, reply.more);
-      this.#drawNow({ isQuiet: true });
-    }
-    if (reply) this.#view.loaded();
-    else setTimeout(() => this.#view.loaded(), 2000);
-  }
-
-  /** @param {object} range @returns {Promise<History | null>} */
-  async #ask(range) {
-    const reply = /** @type {import("./types.d.ts").Reply<History> | null} */ (
-      await this.#connection.ask("history", range)
-    );
-    return reply?.ok ? reply : null;
+    const isAnswered = await this.#catchUp.loadOlder();
+    if (isAnswered) this.#view.loaded();
+    else setTimeout(() => this.#view.loaded(), ASK_AGAIN_MS);
   }
 
   /** @param {ConnectionState} state */
@@ -258,19 +246,18 @@ class RoomPage {
     this.#outbox.setOnline(false);
     this.#timeline.forgetEarly();
     this.#typers.clear();
-    if (state.name === "closed") this.#over(state.error);
-    else if (this.#ending) this.#connection.stop();
+    if (state.name === "closed") this.#over(state.error?.code ?? "left");
   }
 
   // ---- what I do
 
   /** @param {string} text */
   #post(text) {
-    this.#newAfter = null;
     this.#drawHow.toEnd = true;
     this.#typing.stop();
     this.#outbox.add(text);
     this.#markRead();
+    this.#reading.unmark();
   }
 
   /** @param {string} text */
@@ -280,17 +267,12 @@ class RoomPage {
     this.#typing.changed(text.trim() === "");
   }
 
-  /** Discarding gives the words back when the box is free for them. @param {string} key */
-  #discard(key) {
-    this.#outbox.discard(key);
-  }
-
   #outboxChanged() {
     const last = this.#timeline.last ?? 0;
     for (const item of this.#outbox.items) {
       if (item.state === "kept" && item.seq !== undefined && item.seq <= last)
         this.#outbox.settle(item.key);
-      if (item.state === "failed" && item.error && isFinal(item.error))
+      if (item.state === "failed" && item.error && isFinal(item.error.code))
         this.#connection.stop(item.error);
     }
     this.#composer.slow(this.#outbox.waitUntil);
@@ -300,7 +282,7 @@ class RoomPage {
   /** @param {SubmitEvent} event */
   async #leaving(event) {
     const unsent = this.#outbox.items.filter(({ state }) => state !== "kept").length;
-    if (unsent === 0 || this.#ending) return;
+    if (unsent === 0 || this.#isOver) return;
     event.preventDefault();
     const form = event.target;
     const dialog = find("#leave-dialog", HTMLDialogElement);
@@ -312,31 +294,16 @@ class RoomPage {
     if (dialog.returnValue === "leave" && form instanceof HTMLFormElement) form.submit();
   }
 
-  // ---- the end
-
-  /** @param {Event} event */
-  #end(event) {
-    this.#ending = event;
-    this.#connection.stop({
-      code: event.kind === "room_ended" ? "room_ended" : (event.reason ?? "left"),
-      message: "",
-    });
-  }
-
-  /** @param {ChatError | undefined} error */
-  #over(error) {
-    const { title, text, again } = describeEnd(error?.code ?? "left", this.#code);
-    element("over-title").textContent = title;
-    element("over-text").textContent = text;
-    element("over-again").hidden = !again;
-    element("over-copy").hidden = this.#unsentText() === "";
-    element("over").hidden = false;
-    find("#composer", HTMLFormElement).hidden = true;
-    flag(element("room"), "over", true);
+  /** No way back: says why, and keeps what was not sent within reach. @param {string} code */
+  #over(code) {
+    this.#isOver = true;
     this.#typing.stop();
     this.#draft.flush();
-    this.#outbox.close({ code: error?.code ?? "left", message: title });
-    this.#announcer.say(`${title}. ${text}`);
+    const sentence = this.#ending.show(code, this.#code);
+    find("#composer", HTMLFormElement).hidden = true;
+    flag(element("room"), "over", true);
+    this.#outbox.close({ code, message: sentence.slice(0, sentence.indexOf(".")) });
+    this.#announcer.say(sentence);
   }
 
   #unsentText() {
@@ -344,11 +311,6 @@ class RoomPage {
       .filter(({ state }) => state !== "kept")
       .map(({ text }) => text);
     return [...unsent, this.#composer.text].filter((text) => text.trim() !== "").join("\n\n");
-  }
-
-  async #copyUnsent() {
-    const isCopied = await copyText(this.#unsentText(), document.body);
-    element("over-copy").textContent = isCopied ? "Copied" : "Could not copy";
   }
 
   // ---- reading
@@ -362,27 +324,11 @@ class RoomPage {
     this.#drawPill();
   }
 
-  /** Who looks away with everything read comes back to a mark of its own. */
-  #lookedAway() {
-    if (this.#unread > 0 || this.#newAfter === null) return;
-    this.#newAfter = null;
-    this.#draw({});
-  }
-
   #markRead() {
     if (!this.#isReading()) return;
-    this.#unread = 0;
+    if (this.#timeline.last !== null) this.#reading.reach(this.#timeline.last);
     this.#title.reset();
-    remember(this.#readKey, String(this.#timeline.last ?? ""));
     this.#drawPill();
-  }
-
-  /** @param {Event[]} events */
-  #markFromLastVisit(events) {
-    const read = Number(recall(this.#readKey) ?? Number.NaN);
-    const isNew = (/** @type {Event} */ { seq, kind, by }) =>
-      seq > read && kind === "message_posted" && by !== this.#me.member_id;
-    if (events.some(isNew)) this.#newAfter = read;
   }
 
   // ---- drawing
@@ -391,7 +337,7 @@ class RoomPage {
   #draw(how) {
     this.#drawHow.toEnd ||= how.toEnd ?? false;
     this.#drawHow.isQuiet ||= how.isQuiet ?? false;
-    if (this.#isDrawing || !this.#hasWelcome) return;
+    if (this.#isDrawing) return;
     this.#isDrawing = true;
     if (document.visibilityState === "visible") requestAnimationFrame(() => this.#drawNow());
     else setTimeout(() => this.#drawNow(), 200);
@@ -407,21 +353,26 @@ class RoomPage {
       outbox: this.#outbox.items,
       me: this.#me,
       member: (id) => this.#roster.get(id),
-      newAfter: this.#newAfter,
+      newAfter: this.#reading.newAfter,
       now: Date.now(),
     });
-    this.#view.draw(rows, { ...this.#drawHow, ...how, canLoad: this.#timeline.more });
+    if (this.#hasWelcome) {
+      this.#view.draw(rows, { ...this.#drawHow, ...how, canLoad: this.#timeline.more });
+    } else {
+      const mine = rows.filter(({ type }) => type === "message");
+      this.#view.draw(mine, { ...this.#drawHow, isBeside: true });
+    }
     this.#drawHow = { toEnd: false, isQuiet: false };
-    element("invitation").hidden =
-      this.#timeline.more || rows.some(({ type }) => type === "message");
+    const isEmpty = !this.#timeline.more && rows.every(({ type }) => type !== "message");
+    if (this.#hasWelcome) element("invitation").hidden = !isEmpty;
     this.#drawPill();
   }
 
   #drawPill() {
     element("pill").hidden = this.#view.isAtEnd;
     element("pill-text").textContent =
-      this.#unread > 0 ? plural(this.#unread, "new message") : "To the newest";
-    flag(element("pill"), "new", this.#unread > 0);
+      this.#reading.unread > 0 ? plural(this.#reading.unread, "new message") : "To the newest";
+    flag(element("pill"), "new", this.#reading.unread > 0);
   }
 
   #drawMembers() {
@@ -446,45 +397,6 @@ class RoomPage {
       this.#rollAtMidnight();
     }, msUntilMidnight(Date.now()) + 50);
   }
-}
-
-/** Whether an event says that this member is no longer one. @param {Event} event @param {string} me */
-function isEndOf({ kind, member_id, reason }, me) {
-  if (member_id !== me) return false;
-  return kind === "member_removed" || (kind === "member_left" && reason !== "gone");
-}
-
-/** @param {ChatError} error */
-function isFinal({ code }) {
-  return code === "room_ended" || code === "token_invalid" || code === "room_not_found";
-}
-
-/** @param {string} code @param {string} room */
-function describeEnd(code, room) {
-  if (code === "room_ended" || code === "room_not_found") {
-    return {
-      title: "This room has ended",
-      text: `${room} may lead to another room one day. What was said here is gone from the server.`,
-      again: false,
-    };
-  }
-  if (code === "removed")
-    return {
-      title: "You were removed from this room",
-      text: "The host has ended your stay here.",
-      again: false,
-    };
-  if (code === "left")
-    return {
-      title: "You have left this room",
-      text: `The code ${room} lets you back in.`,
-      again: true,
-    };
-  return {
-    title: "You are not in this room any more",
-    text: `Join again with the code ${room}.`,
-    again: true,
-  };
 }
 
 new RoomPage().start();

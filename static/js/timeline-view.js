@@ -11,6 +11,7 @@ import { clockTime, fullTime } from "./lib/time.js";
 
 const NEAR_END_PX = 80;
 const NEAR_TOP_PX = 600;
+const WORDS_AT_FAULT = new Set(["message_empty", "message_too_long", "invalid"]);
 const STATE_WORDS = {
   "": "",
   sending: "Sending",
@@ -47,6 +48,7 @@ export class TimelineView {
    * @param {() => void} given.heard.older wanted
    * @param {(key: string) => void} given.heard.retry
    * @param {(key: string) => void} given.heard.discard
+   * @param {(key: string) => void} given.heard.edit take the words back into the box
    */
   constructor({ scroller, column, lines, heard }) {
     this.#scroller = scroller;
@@ -67,6 +69,8 @@ export class TimelineView {
     this.#lines.addEventListener("click", (event) => this.#clicked(event), { signal });
     this.#resizes.observe(this.#scroller);
     this.#resizes.observe(this.#column);
+    for (const when of this.#lines.querySelectorAll("time"))
+      when.textContent = clockTime(when.dateTime);
     this.toEnd();
   }
 
@@ -81,14 +85,15 @@ export class TimelineView {
    * @param {object} [how]
    * @param {boolean} [how.toEnd] go to the end whatever the reader looks at
    * @param {boolean} [how.canLoad] whether the server holds older ones
+   * @param {boolean} [how.isBeside] leave the history that came with the page, and go below it
    * @param {boolean} [how.isQuiet] without the rise of new lines, as when history comes
    */
-  draw(rows, { toEnd = false, canLoad = false, isQuiet = false } = {}) {
+  draw(rows, { toEnd = false, canLoad = false, isBeside = false, isQuiet = false } = {}) {
     const isFirst = this.#nodes.size === 0;
     if (!this.#isStuck) this.#takeAnchor();
-    if (isFirst) this.#lines.replaceChildren();
+    if (isFirst && !isBeside) this.#lines.replaceChildren();
     this.#removeOthers(new Set(rows.map(({ id }) => id)));
-    let next = this.#lines.firstElementChild;
+    let next = isBeside ? this.#firstNode() : this.#lines.firstElementChild;
     if (next === this.#older) next = next.nextElementSibling;
     for (const row of rows) {
       const node = this.#drawRow(row, isQuiet || isFirst);
@@ -121,6 +126,12 @@ export class TimelineView {
     this.#heard.moved(true);
   }
 
+  /** @returns {Element | null} */
+  #firstNode() {
+    const [first] = this.#nodes.values();
+    return first?.node ?? null;
+  }
+
   /** @param {Set<string>} ids */
   #removeOthers(ids) {
     for (const [id, { node }] of this.#nodes) {
@@ -136,6 +147,7 @@ export class TimelineView {
     const known = this.#nodes.get(row.id);
     if (known?.drawn === drawn) return known.node;
     const node = known?.node ?? cloneTemplate(`${row.type}-template`);
+    if (row.type === "message" && !row.mine) node.querySelector(".state")?.remove();
     if (row.type === "message") drawMessage(node, row);
     if (row.type === "presence") find(".presence-text", HTMLElement, node).textContent = row.text;
     if (row.type === "day") drawDay(node, row);
@@ -191,11 +203,13 @@ export class TimelineView {
   /** @param {MouseEvent} event */
   #clicked(event) {
     if (!(event.target instanceof Element)) return;
-    const button = event.target.closest("[data-retry], [data-discard]");
+    const button = event.target.closest("[data-act]");
     const key = button?.closest(".message")?.getAttribute("data-key");
-    if (!button || !key) return;
-    if (button.hasAttribute("data-retry")) this.#heard.retry(key);
-    else this.#heard.discard(key);
+    const act = button?.getAttribute("data-act");
+    if (!key) return;
+    if (act === "retry") this.#heard.retry(key);
+    if (act === "discard") this.#heard.discard(key);
+    if (act === "edit") this.#heard.edit(key);
   }
 }
 
@@ -214,6 +228,7 @@ function drawMessage(node, row) {
   when.dateTime = row.at;
   when.textContent = clockTime(row.at) + (row.edited ? " · edited" : "");
   when.title = fullTime(row.at);
+  if (!row.mine) return;
   find(".state", HTMLElement, node).dataset.state = row.state;
   find(".state-word", HTMLElement, node).textContent = STATE_WORDS[row.state];
   drawFailure(node, row);
@@ -246,6 +261,9 @@ function drawFailure(node, row) {
   const message = row.error?.message ?? "The server did not take it";
   find(".failure-text", HTMLElement, failure).textContent =
     `Not sent. ${message.replace(/[.!]?$/u, ".")}`;
+  const isAboutWords = WORDS_AT_FAULT.has(row.error?.code ?? "");
+  find("[data-act=retry]", HTMLElement, failure).hidden = isAboutWords;
+  find("[data-act=edit]", HTMLElement, failure).hidden = !isAboutWords;
   if (!known) find(".said", HTMLElement, node).append(failure);
 }
 

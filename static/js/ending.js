@@ -1,0 +1,86 @@
+/** What stands in the composer's place when this membership is over, and the way out of it. */
+
+import { copyText, find } from "./lib/dom.js";
+
+/** @import { Event } from "./types.d.ts" */
+
+export class Ending {
+  #panel;
+  #unsent;
+
+  /** @param {HTMLElement} panel @param {() => string} unsent the words that would be lost */
+  constructor(panel, unsent) {
+    this.#panel = panel;
+    this.#unsent = unsent;
+    this.#part("copy").addEventListener("click", () => this.#copy());
+  }
+
+  /** @param {string} code why it is over @param {string} room the room's code @returns {string} what to say aloud */
+  show(code, room) {
+    const { title, text, again } = describeEnd(code, room);
+    this.#part("title").textContent = title;
+    this.#part("text").textContent = text;
+    this.#part("again").hidden = !again;
+    this.#part("copy").hidden = this.#unsent() === "";
+    this.#panel.hidden = false;
+    return `${title}. ${text}`;
+  }
+
+  async #copy() {
+    const isCopied = await copyText(this.#unsent(), this.#panel);
+    this.#part("copy").textContent = isCopied ? "Copied" : "Could not copy";
+  }
+
+  /** @param {string} name */
+  #part(name) {
+    return find(`#over-${name}`, HTMLElement, this.#panel);
+  }
+}
+
+/**
+ * Why an event ends the stay of `me`, in the words of `describeEnd`; null when it does not.
+ * @param {Event} event
+ * @param {string} me
+ */
+export function endOf({ kind, member_id, reason }, me) {
+  if (kind === "room_ended") return "room_ended";
+  if (member_id !== me) return null;
+  if (kind === "member_removed" || reason === "removed") return "removed";
+  return kind === "member_left" && reason !== "gone" ? "left" : null;
+}
+
+/** Whether an error of the server means that there is no way back with this token. @param {string} code */
+export function isFinal(code) {
+  return code === "room_ended" || code === "room_not_found" || code === "token_invalid";
+}
+
+/** @param {string} code @param {string} room */
+export function describeEnd(code, room) {
+  switch (code) {
+    case "room_ended":
+    case "room_not_found":
+      return {
+        title: "This room has ended",
+        text: `What was said here is gone from the server, and ${room} may lead to another room one day.`,
+        again: false,
+      };
+    case "removed":
+      return {
+        title: "You were removed from this room",
+        text: "The host has ended your stay here.",
+        again: false,
+      };
+    case "left":
+      return {
+        title: "You have left this room",
+        text: `The code ${room} lets you back in.`,
+        again: true,
+      };
+    default:
+      return {
+        title: "You are not in this room any more",
+        text: `Join again with the code ${room}.`,
+        again: true,
+      };
+  }
+}
