@@ -150,6 +150,11 @@ class Place:
         """A guest of the room, not connected yet."""
         return self._person(f"/api/v1/rooms/{code}/members", {"name": name})
 
+    def wait_until_gone(self, code: str) -> None:
+        """Wait until the code leads to no room."""
+        room = f"{self.url}/api/v1/rooms/{code}"
+        wait_until(lambda: requests.get(room, timeout=WAIT_SECONDS).status_code == 404)
+
     def close(self) -> None:
         """Close all connections of everybody."""
         for person in self._people:

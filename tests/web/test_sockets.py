@@ -9,7 +9,7 @@ import requests
 import socketio
 from socketio.packet import EVENT, Packet
 
-from tests.people import Place, wait_until
+from tests.people import Place
 from tests.servers import RunningServer
 
 EVERY_SCRIPT = [
@@ -286,7 +286,7 @@ def test_an_empty_room_ends_and_its_token_opens_nothing(
 
     ada.goes()
 
-    wait_until(lambda: requests.get(room, timeout=5).status_code == 404)
+    place.wait_until_gone(ada.code)
     again = place.open_room("Mallory", code=ada.code)
     refused = requests.get(f"{room}/events", headers=ada.bearer, timeout=5)
     assert again.code == ada.code

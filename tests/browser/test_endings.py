@@ -1,0 +1,61 @@
+"""What somebody sees when the line, the server or the room goes away."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Person
+from tests.people import Place
+from tests.servers import RunningServer
+
+
+def test_a_tunnel_loses_nothing_and_doubles_nothing(person: Person, server: RunningServer) -> None:
+    ada, grace = person("Ada"), person("Grace")
+    grace.joins(ada.creates_a_room())
+
+    grace.context.set_offline(True)
+    grace.says("written in the tunnel 1")
+    grace.says("written in the tunnel 2")
+    ada.says("said meanwhile")
+    ada.sees("said meanwhile")
+    grace.context.set_offline(False)
+
+    ada.sees("written in the tunnel 1")
+    ada.sees("written in the tunnel 2")
+    grace.sees("said meanwhile")
+    expect(grace.page.locator("#lines .text")).to_have_count(3)
+    assert ada.texts == grace.texts
+
+
+def test_an_ended_room_says_so_and_keeps_what_was_written(
+    person: Person, start_server: Callable[..., RunningServer]
+) -> None:
+    server = start_server(leave_grace_seconds=0.2, room_grace_seconds=0.3)
+    ada = person("Ada", server.url)
+    ada.creates_a_room()
+    ada.writes("not sent yet")
+    code = ada.page.url.rpartition("/")[2]
+
+    ada.context.set_offline(True)
+    ada.page.evaluate("window.dispatchEvent(new Event('offline'))")
+    elsewhere = Place(server.url)
+    elsewhere.wait_until_gone(code)
+    ada.context.set_offline(False)
+
+    expect(ada.page.get_by_role("heading", name="This room has ended")).to_be_visible()
+    expect(ada.page.get_by_role("button", name="Copy what I wrote")).to_be_visible()
+    expect(ada.page.get_by_role("link", name="Back to the lobby").last).to_be_visible()
+
+
+def test_without_javascript_the_room_can_be_read(person: Person, server: RunningServer) -> None:
+    place = Place(server.url)
+    host = place.open_room().connects()
+    host.says("readable by everybody")
+    grace = person("Grace", java_script_enabled=False)
+
+    grace.page.goto(f"{server.url}/r/{host.code}")
+    grace.page.get_by_label("Your name").fill("Grace")
+    grace.page.get_by_role("button", name="Join", exact=True).click()
+
+    expect(grace.page.get_by_text("readable by everybody")).to_be_visible()
+    place.close()
