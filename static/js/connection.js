@@ -4,6 +4,7 @@
  */
 
 import { io } from "socket.io-client";
+import { isFinal } from "./ending.js";
 
 /** @import { ChatError, ConnectionState, Event, Reply, Welcome } from "./types.d.ts" */
 
@@ -12,8 +13,8 @@ const PROBE_MS = 4000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 20_000;
 const LONG_HIDDEN_MS = 30_000;
-const FINAL = new Set(["token_invalid", "room_ended", "room_not_found"]);
-const GOING_AWAY = new Set([1000, 1001, 1012]); // RFC 6455 §7.4.1: an orderly close, going away, service restart
+const SERVICE_RESTART = 1012; // RFC 6455 §7.4.1 and its registry
+const GOING_AWAY = 1001; // what our server closes with, too, with the reason "server is stopping"
 
 export class Connection {
   #socket;
@@ -24,6 +25,7 @@ export class Connection {
   #lostAt = Date.now();
   #attempt = 0;
   #isClosed = false;
+  #isStopping = false;
   #hiddenAt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -139,6 +141,7 @@ export class Connection {
   #welcome(welcome) {
     clearTimeout(this.#timer);
     this.#attempt = 0;
+    this.#isStopping = false;
     this.#heard.welcome(welcome);
     this.#tell({ name: "online" });
   }
@@ -146,7 +149,7 @@ export class Connection {
   /** @param {Error & {data?: ChatError}} failure */
   #refused(failure) {
     const error = failure.data;
-    if (error && FINAL.has(error.code)) return this.stop(error);
+    if (error && isFinal(error.code)) return this.stop(error);
     this.#comeBack({ error, pauseMs: (error?.retry_after_seconds ?? 0) * 1000 });
   }
 
@@ -154,29 +157,27 @@ export class Connection {
   #lost(details) {
     if (this.#isClosed) return;
     this.#lostAt = Date.now();
-    this.#comeBack({ stopping: GOING_AWAY.has(details?.context?.code) });
+    this.#isStopping = saysStopping(details?.context);
+    this.#comeBack({});
   }
 
-  /** @param {{error?: ChatError, pauseMs?: number, stopping?: boolean}} given */
-  #comeBack({
-    error,
-    pauseMs = 0,
-    stopping = this.#state.name === "waiting" && this.#state.stopping,
-  }) {
+  /** @param {{error?: ChatError, pauseMs?: number}} given */
+  #comeBack({ error, pauseMs = 0 }) {
     clearTimeout(this.#timer);
-    if (navigator.onLine === false) return this.#tell({ name: "offline", since: this.#lostAt });
     const jitter = 0.5 + Math.random();
     const backOff = Math.min(FIRST_PAUSE_MS * 2 ** this.#attempt, LONGEST_PAUSE_MS) * jitter;
     const pause = Math.max(pauseMs, this.#attempt === 0 ? backOff / 2 : backOff);
     const until = Date.now() + pause;
     this.#timer = setTimeout(() => this.#connect(), pause);
+    // Offline or not, it goes on trying: a laptop without any network still reaches its own server.
+    if (navigator.onLine === false) return this.#tell({ name: "offline", since: this.#lostAt });
     this.#tell({
       name: "waiting",
       since: this.#lostAt,
       attempt: this.#attempt,
       until,
       error,
-      stopping,
+      stopping: this.#isStopping,
     });
   }
 
@@ -202,4 +203,10 @@ export class Connection {
     this.#state = state;
     this.#heard.state(state);
   }
+}
+
+/** Whether a WebSocket was closed since the server goes down, and not for our own sake. @param {CloseEvent | undefined} close */
+function saysStopping(close) {
+  if (close?.code === SERVICE_RESTART) return true;
+  return close?.code === GOING_AWAY && close.reason.includes("stopping");
 }
