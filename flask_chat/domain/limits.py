@@ -24,7 +24,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     leave_grace_seconds: float = 20
 
 
-_CLOCK_ERROR_SECONDS = 1e-6  # a float holds the seconds since 1970 to a quarter of this
+_CLOCK_ERROR_SECONDS = 1e-3  # a float holds the seconds since 1970 to 2.4e-7; a burst adds that up
 
 
 class Bucket:
