@@ -648,6 +648,7 @@ def test_a_new_guest_saves_an_empty_room_too(place: Place) -> None:
     place.waits(LEAVE_GRACE + ROOM_GRACE - 1)
 
     grace = place.joins(ada)
+    place.waits(LEAVE_GRACE - 1)
     place.connects(grace)
     place.waits(ROOM_GRACE * 3)
 
@@ -727,6 +728,7 @@ def test_the_next_room_with_a_code_knows_nothing_of_the_one_before() -> None:
 
 def test_nothing_is_kept_of_rooms_that_have_ended() -> None:
     place = Place(posts_burst=100, posts_per_second=100)
+    presence = place.chat._presence
     for code in ("BBBB", "CCCC"):
         ada = place.opens("Ada", code=code)
         grace = place.joins(ada)
@@ -735,6 +737,7 @@ def test_nothing_is_kept_of_rooms_that_have_ended() -> None:
         place.chat.pace_typing(ada)
         place.chat.connection_opened(grace)
         place.chat.end_room(ada.room_id, "ended")
+        assert not presence._connections
 
         for late in (ada, grace):  # what was on its way when the room ended
             for knock in _doors(place.chat, late, Draft(key="k1", text="Hi")):
@@ -742,7 +745,6 @@ def test_nothing_is_kept_of_rooms_that_have_ended() -> None:
             place.disconnects(late)
     place.waits(LEAVE_GRACE)
 
-    presence = place.chat._presence
     assert not any((place.chat._buckets, place.store._rooms, place.store._bytes))
     assert not any((presence._connections, presence._gone_at, presence._deadlines))
 

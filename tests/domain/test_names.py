@@ -239,6 +239,7 @@ def test_names_that_can_be_told_apart_may_both_be_used(one: str, other: str) -> 
 def test_a_pair_of_letters_has_one_skeleton_whichever_way_round() -> None:
     assert skeleton("п") == skeleton("π")
     assert skeleton("rn") == skeleton("m")
+    assert skeleton("¢") == skeleton("c\u0338") == skeleton("c\u0337")
     assert skeleton("ו") == skeleton("1") == skeleton("I") == "l"  # Hebrew vav
 
 
@@ -297,6 +298,7 @@ def test_the_name_offered_is_one_that_would_be_accepted(wanted: str) -> None:
         ("A" * 32, ["A" * 32], "A" * 30 + " 2"),
         ("Ada Grace Hopper Lovelace Byron X", [], "Ada Grace Hopper Lovelace Byro 2"),
         ("👩‍💻" * 10, [], "👩‍💻" * 10 + " 2"),
+        ("A" + "👩‍💻" * 10, [], "A" + "👩‍💻" * 9 + "👩 2"),  # not cut after a joiner
     ],
 )
 def test_the_next_free_name_is_offered(wanted: str, taken: list[str], offered: str) -> None:

@@ -443,11 +443,13 @@ def test_records_follow_the_events(place: Place) -> None:
     grace = place.joins(ada.room_id, "Grace")
 
     place.does(ada.room_id, RoomChanged(at=AT, by=ada.member_id, topic="Maths"))
+    place.does(ada.room_id, RoomChanged(at=AT, by=ada.member_id, topic=""))
+    place.does(ada.room_id, RoomChanged(at=AT, by=ada.member_id, topic="Maths II"))
     place.does(ada.room_id, RoomChanged(at=AT, by=ada.member_id, locked=True))
     place.goes(grace, "gone")
 
     view = fold(place.log(ada.room_id))
-    assert place.store.room(ada.room_id).topic == view.topic == "Maths"
+    assert place.store.room(ada.room_id).topic == view.topic == "Maths II"
     everybody = place.store.members(ada.room_id, [ada.member_id, grace.member_id])
     assert {member.member_id: member for member in everybody} == view.members
 
