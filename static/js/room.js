@@ -254,7 +254,7 @@ class RoomPage {
   /** @param {string} text */
   #post(text) {
     this.#drawHow.toEnd = true;
-    this.#typing.stop();
+    this.#typing.sent();
     this.#outbox.add(text);
     this.#markRead();
     this.#reading.unmark();

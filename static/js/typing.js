@@ -6,7 +6,7 @@ const REPEAT_MS = 2000;
 const PAUSE_MS = 3000;
 const EXPIRY_MS = 5000;
 
-/** Tells the room that I am typing: at once, then at most every 2 s, and that I stopped after a pause. */
+/** Tells the room that I am typing: never twice within 2 s, and that I stopped after a pause. */
 export class TypingSender {
   #send;
   #now;
@@ -14,6 +14,8 @@ export class TypingSender {
   #typing = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #pause;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #soon;
 
   /** @param {(is_typing: boolean) => void} send @param {() => number} [now] */
   constructor(send, now = Date.now) {
@@ -26,18 +28,32 @@ export class TypingSender {
     if (isEmpty) return this.stop();
     clearTimeout(this.#pause);
     this.#pause = setTimeout(() => this.stop(), PAUSE_MS);
-    if (this.#typing && this.#now() - this.#saidAt < REPEAT_MS) return;
+    const wait = this.#saidAt + REPEAT_MS - this.#now();
+    if (wait <= 0) this.#say();
+    else if (!this.#typing) this.#soon ??= setTimeout(() => this.#say(), wait);
+  }
+
+  /** Emptied, paused or gone. */
+  stop() {
+    const wasTyping = this.#typing;
+    this.sent();
+    if (wasTyping) this.#send(false);
+  }
+
+  /** Posted: the message itself tells the others that typing is over. */
+  sent() {
+    clearTimeout(this.#pause);
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    this.#typing = false;
+  }
+
+  #say() {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     this.#typing = true;
     this.#saidAt = this.#now();
     this.#send(true);
-  }
-
-  /** Emptied, paused, sent or gone. */
-  stop() {
-    clearTimeout(this.#pause);
-    if (!this.#typing) return;
-    this.#typing = false;
-    this.#send(false);
   }
 }
 

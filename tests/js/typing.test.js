@@ -23,7 +23,7 @@ test("typing is told at once and then at most every two seconds", () => {
   assert.deepEqual(said, [true, true]);
 });
 
-test("a pause, an empty box and sending say that it stopped, once", () => {
+test("a pause and an empty box say that it stopped, once", () => {
   const { sender, said } = makeSender();
 
   sender.changed(false);
@@ -33,6 +33,30 @@ test("a pause, an empty box and sending say that it stopped, once", () => {
   sender.stop();
 
   assert.deepEqual(said, [true, false, true, false]);
+});
+
+test("a message posted tells by itself that typing is over", () => {
+  const { sender, said } = makeSender();
+
+  sender.changed(false);
+  sender.sent();
+  sender.changed(true);
+  mock.timers.tick(5000);
+
+  assert.deepEqual(said, [true]);
+});
+
+test("who goes on typing after a message is told about once two seconds have passed", () => {
+  const { sender, said } = makeSender();
+
+  sender.changed(false);
+  sender.sent();
+  mock.timers.tick(500);
+  sender.changed(false);
+  assert.deepEqual(said, [true]);
+  mock.timers.tick(1500);
+
+  assert.deepEqual(said, [true, true]);
 });
 
 test("an empty box from the start says nothing", () => {
