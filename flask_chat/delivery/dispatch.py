@@ -143,8 +143,9 @@ class Dispatcher:
                 self._say_farewell(session)
         session.busy = False
         session.tasks = None
-        if session.wire is not None and not session.closed:
-            session.wire.go_on()
+        wire = session.wire
+        if wire is not None:
+            wire.go_on()
 
     def _pace(self, session: Session) -> None:
         """Leave CONNECTs beyond a few for the next turn, so that a storm does not silence the rest."""

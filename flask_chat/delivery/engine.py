@@ -220,7 +220,6 @@ class Engine:
         if session.closed:
             return
         session.closed = True
-        session.send = None
         for deadlines in (self._ping, self._pong, self._connect):
             deadlines.remove(session)
         if session.poll is not None:
@@ -245,7 +244,9 @@ class Engine:
         session.flush()
 
     def too_slow(self, session: Session) -> None:
-        """More is unsent than one connection may have: it is closed, and catches up when it is back."""
+        """More is unsent than one connection may have: it is closed; the client catches up later."""
+        if session.closed:
+            return
         log.warning(
             "A connection reads too slowly and is closed (over %d unsent bytes)",
             self.settings.backlog_limit_bytes,

@@ -44,6 +44,7 @@ class Reactor:
         self._tick_seconds = tick_seconds
         self._wires: dict[int, Wire] = {}
         self._again: list[Wire] = []
+        self._later: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._poller: Poller | None = None
         self._greenlet: Any = None
         self._asleep = False
@@ -120,7 +121,20 @@ class Reactor:
 
     def too_slow(self, wire: Wire) -> None:
         """More is unsent than one connection may have."""
-        self.on_slow(wire)
+        self.later(self.on_slow, wire)
+
+    def broken(self, wire: Wire) -> None:
+        """Writing failed."""
+        self.later(wire.drop, "transport close")
+
+    def later(self, act: Callable[..., None], *args: Any) -> None:
+        """Do this when everything of this turn is sent.
+
+        Handlers of the application learn of a lost connection, and what they then send must not mix
+        with what is being sent.
+        """
+        self._later.append((act, args))
+        self.wake()
 
     # The greenlet
 
@@ -130,7 +144,13 @@ class Reactor:
         try:
             while True:
                 self._sleep()
-                self.turn()
+                try:
+                    self.turn()
+                    self._send()
+                except Exception:  # a fault of ours; the connections go on
+                    log.exception("A turn of the reactor failed")
+                finally:
+                    self.is_turning = False
         finally:
             timer.stop()
             timer.close()
@@ -161,7 +181,7 @@ class Reactor:
         self._resume()
 
     def turn(self) -> None:
-        """Read, handle, send."""
+        """Read and handle."""
         assert self._poller is not None
         self.turns += 1
         self.is_turning = True
@@ -194,8 +214,14 @@ class Reactor:
             # after the reading, so that a pong which is here already counts
             self._tick_due = False
             self._expire()
+
+    def _send(self) -> None:
         self.flush()
-        self.is_turning = False
+        while self._later:
+            left, self._later = self._later, []
+            for act, args in left:
+                act(*args)
+            self.flush()
 
     def _expire(self) -> None:
         now = monotonic()

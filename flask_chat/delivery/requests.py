@@ -114,7 +114,6 @@ class Requests:
         wire = session.wire = Wire(sock, self._engine.reactor, session, first)
         self._engine.reactor.add(wire)
         wire.write(response + frames.text(self._engine.open_packet(session, b"")))
-        session.ready()
         if first:
             self._engine.reactor.again(wire)
         return _done(answer.environ)

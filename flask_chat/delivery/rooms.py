@@ -8,7 +8,8 @@ the order they were made, and a plain member costs nothing but the send.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from .session import Session
@@ -16,17 +17,36 @@ if TYPE_CHECKING:
 # From byte, to byte, and what stands there instead, for one member of a room in this turn.
 Edit = tuple[int, int, bytes]
 
+# A socket's own `send`: takes bytes, gives how many the kernel took.
+Send = Callable[[bytes], int]
+
 
 class Room:
     """Those in this process who listen to one room, and what they are about to get."""
 
-    __slots__ = ("frames", "members", "room_id", "size")
+    __slots__ = ("frames", "members", "room_id", "sends", "size")
 
     def __init__(self, room_id: str) -> None:
         self.room_id = room_id
-        self.members: set[Session] = set()
+        self.members: list[Session] = []  # in no order; each knows its place
+        self.sends: list[
+            Send
+        ] = []  # how each is sent to, in the same places: a flush reads only this
         self.frames: list[bytes] = []  # of this turn
         self.size = 0  # bytes of them
+
+    def join(self, member: Session) -> None:
+        """One more member."""
+        member.place = len(self.members)
+        self.members.append(member)
+        self.sends.append(not_straight)
+
+    def part(self, member: Session) -> None:
+        """One member fewer; the last takes the place."""
+        last, send = self.members.pop(), self.sends.pop()
+        if last is not member:
+            self.members[member.place], self.sends[member.place] = last, send
+            last.place = member.place
 
     def add(self, frame: bytes) -> None:
         """Send the frame to every member, when the turn ends."""
@@ -41,25 +61,38 @@ class Room:
         """Send what the turn has collected."""
         data, size = self.text(), self.size
         self.frames, self.size = [], 0
-        special: list[tuple[Session, int]] = []  # with what is out already; -1: broken
-        for member in self.members:
-            send = member.send
-            if send is None:
-                special.append((member, 0))
-                continue
-            try:
-                sent = send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                sent = -1
-            if sent != size:
-                special.append((member, sent))
-        for member, sent in special:
-            if member.send is None:
+        sent = send_to_all(self.sends, data)
+        if sent.count(size) == len(sent):
+            return
+        rest = [(self.members[place], n) for place, n in enumerate(sent) if n != size]
+        for member, n in rest:
+            if n == _NOT_STRAIGHT:
                 member.flush(data)
             else:
-                member.came_short(data, sent)
+                member.came_short(data, n)
+
+
+_NOT_STRAIGHT: Final = -1
+_BROKEN: Final = -2
+
+# Stands for the send of a member with something in the way: a C function, as quick to call as a real
+# send, that finds no data in nothing and says -1.
+not_straight: Send = b"".find
+
+
+def send_to_all(sends: list[Send], data: bytes) -> list[int]:
+    """Send the data to each; how many bytes each took, or why none (-1: not asked, -2: broken)."""
+    sent: list[int] = []
+    note = sent.append
+    while len(sent) < len(sends):
+        try:
+            for send in sends[len(sent) :]:
+                note(send(data))
+        except (BlockingIOError, InterruptedError):
+            note(0)
+        except OSError:
+            note(_BROKEN)
+    return sent
 
 
 def edited(data: bytes, edits: list[Edit]) -> list[bytes | memoryview]:

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import frames
-from .rooms import Edit, Room, edited
+from .rooms import Edit, Room, edited, not_straight
 from .websocket import Wire
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class Session:
         "held",
         "id",
         "namespaces",
+        "place",
         "poll",
         "probe",
         "room",
-        "send",
         "sid",
         "tasks",
         "user",
@@ -51,16 +51,12 @@ class Session:
         self.id = session_id  # Engine.IO's; a secret between this client and the server
         self.sid: str | None = None  # Socket.IO's in the namespace "/", once asked for
         self.namespaces: dict[str, str] | None = None  # other namespaces: their sids
-        self.environ: dict[str, Any] | None = (
-            None  # of the handshake, until the client has connected
-        )
+        self.environ: dict[str, Any] | None = None  # of the handshake, until it has connected
         self.room: Room | None = None  # what it listens to
+        self.place = 0  # among the members of the room
         self.wire: Wire | None = None  # the WebSocket, once it is the transport
         self.poll: Poll | None = None  # the state of long polling, until upgraded
         self.probe: Probe | None = None  # a WebSocket that is being tried
-        self.send: Callable[[bytes], int] | None = (
-            None  # the socket's own, while nothing is in the way
-        )
         self.held = False  # the answer to CONNECT has to be out first
         self.closed = False
         self.busy = False  # a handler is running for it
@@ -107,7 +103,7 @@ class Session:
             if self._out is None:
                 self._out = []
             self._out.append(frame)
-            self.send = None
+            self._not_straight()
             self.engine.reactor.wake()
 
     def leave_out(self, start: int, end: int) -> None:
@@ -118,16 +114,18 @@ class Session:
         """Listen to a room, from the next frame on."""
         self.exit()
         self.room = room
-        room.members.add(self)
+        room.join(self)
         if room.frames:
             self._edit((0, room.size, b""))
+        else:
+            self.ready()
 
     def exit(self) -> Room | None:
         """Listen to no room. What was delivered before still comes. Gives the room it was."""
         room, self.room = self.room, None
         if room is None:
             return None
-        room.members.discard(self)
+        room.part(self)
         if room.frames:
             pieces = edited(room.text(), self._edits or [])
             self._edits = None
@@ -137,7 +135,7 @@ class Session:
     def hold(self) -> int:
         """Keep everything back until `release`; tells what `release` needs to know."""
         self.held = True
-        self.send = None
+        self._not_straight()
         return len(self._out or ())
 
     def release(self, mark: int, first: bytes, *, drop: bool = False) -> None:
@@ -151,7 +149,6 @@ class Session:
             self._edits = None
         out.insert(mark, first)
         self._out = out
-        self.send = None
         self.engine.outbox.sessions.append(self)
         self.engine.reactor.wake()
 
@@ -175,17 +172,22 @@ class Session:
         self.ready()
 
     def ready(self) -> None:
-        """Let the room write straight to the socket again, if nothing is in the way."""
-        wire = self.wire
-        free = wire is not None and not (self.held or self._out or self._edits or self.closed)
-        self.send = wire.send if free and wire is not None and not wire.writes else None
+        """Let the room write straight to the socket, if nothing is in the way."""
+        room, wire = self.room, self.wire
+        if room is not None and wire is not None and not wire.writes:
+            if not (self.held or self._out or self._edits or self.closed):
+                room.sends[self.place] = wire.send
+
+    def _not_straight(self) -> None:
+        if self.room is not None:
+            self.room.sends[self.place] = not_straight
 
     def came_short(self, data: bytes, sent: int) -> None:
-        """A straight send took only `sent` bytes, or failed (-1)."""
+        """A straight send took only `sent` bytes, or failed (less than none)."""
         assert self.wire is not None
-        self.send = None
+        self._not_straight()
         if sent < 0:
-            self.wire.drop("transport close")
+            self.engine.reactor.broken(self.wire)
         else:
             self.wire.hold(data, sent)
 
@@ -203,14 +205,14 @@ class Session:
         if self._edits is None:
             self._edits = []
         self._edits.append(edit)
-        self.send = None
+        self._not_straight()
 
     def _keep(self, pieces: list[bytes | memoryview]) -> None:
         """For a client on long polling, or one whose CONNECT is not answered yet."""
         self._out = [bytes(piece) for piece in pieces]
         limit = self.engine.reactor.backlog_limit
         if limit and sum(map(len, self._out)) > limit:
-            self.engine.too_slow(self)
+            self.engine.reactor.later(self.engine.too_slow, self)
         elif self.poll is not None and not self.held:
             self.poll.wake()
 

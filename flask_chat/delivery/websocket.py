@@ -62,7 +62,10 @@ class Keeper(Protocol):
         """The socket is about to be closed."""
 
     def too_slow(self, wire: Wire) -> None:
-        """More is unsent than allowed. Must close the wire."""
+        """More is unsent than allowed: the wire must be closed, soon."""
+
+    def broken(self, wire: Wire) -> None:
+        """Writing failed: the wire must be dropped, soon."""
 
 
 class _Fault(Exception):
@@ -164,7 +167,7 @@ class Wire:
 
     def _parse(self, data: bytes) -> None:
         at, size, left = 0, len(data), _BATCH
-        receiver = self.receiver
+        receiver, limit = self.receiver, self._keeper.packet_limit
         while size - at >= 6:
             if left == 0 or self.stopped:
                 if self.reads:
@@ -189,7 +192,8 @@ class Wire:
             else:
                 length = second & 0x7F
                 start = at + 6
-            self._check_size(length)
+            if length > limit > 0:
+                self._check_size(length)
             end = start + length
             if end > size:
                 break
@@ -352,14 +356,13 @@ class Wire:
         The frame goes behind everything queued, or with `at_once` behind the frame half sent. The
         socket stays until the other side has closed as well, or for some seconds (RFC 6455 §7.1.1).
         """
-        if self.closing:
+        if self.closing or self.fd < 0:
             return
         self.closing = True
         if at_once:
             self._cut_queue()
         self._put(frames.close(code, reason))
-        if self.fd >= 0:
-            self._keeper.linger(self)
+        self._keeper.linger(self)
         self._tell(why)
 
     def drop(self, why: str) -> None:
@@ -380,7 +383,7 @@ class Wire:
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:
-                self.drop("transport close")
+                self._keeper.broken(self)
                 return
             if sent == len(data):
                 return

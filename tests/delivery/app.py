@@ -112,8 +112,9 @@ class Main(socketio.Namespace):
 
     def on_ask(self, sid, what):
         """Emits with a callback, and tells what came back."""
-        self.server.emit("asked", what, to=sid, callback=lambda *got: self.server.emit(
-            "answered", got, to=sid))
+        self.server.emit(
+            "asked", what, to=sid, callback=lambda *got: self.server.emit("answered", got, to=sid)
+        )
 
     def on_join_group(self, sid, name):
         self.enter_room(sid, name)
