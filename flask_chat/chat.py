@@ -68,6 +68,7 @@ class History(NamedTuple):
     events: list[bytes]  # JSON of each, in the order of `seq`
     members: list[Member]
     more: bool  # whether there are older ones still (newer ones, when read forward)
+    reset: bool = False  # events right after `after` are no longer kept: there is a hole
 
 
 class Welcome(NamedTuple):
@@ -230,10 +231,11 @@ class Chat:
         if after is not None:
             page = self._store.read_after(ref.room_id, after, limit)
             more = page.start + len(page.events) <= page.last_seq
+            reset = page.start > after + 1
         else:
             page = self._store.read_before(ref.room_id, before, limit)
-            more = page.start > page.first_seq
-        return History(page.events, self._authors_of(ref.room_id, page.events), more)
+            more, reset = page.start > page.first_seq, False
+        return History(page.events, self._authors_of(ref.room_id, page.events), more, reset)
 
     # Going
 
@@ -313,7 +315,11 @@ class Chat:
             bucket = buckets[ref.member_id, doing] = Bucket()
         wait = bucket.take(burst, per_second, self._clock())
         if wait:
-            raise TooFast(retry_after_seconds=round(wait + 0.05, 1))
+            raise TooFast(
+                f"That was too fast: {burst:g} at once, then {per_second:g} a second.",
+                limit=per_second,
+                retry_after_seconds=round(wait + 0.05, 1),
+            )
 
     def _say_gone(self, ref: Ref) -> None:
         try:

@@ -339,6 +339,17 @@ def test_a_trimmed_history_has_no_more_than_is_kept() -> None:
     assert place.chat.history(ada, limit=4).more
 
 
+def test_a_hole_in_the_history_is_told_and_never_passed_over() -> None:
+    place = Place(history_events=5)
+    ada = place.opens("Ada")
+    for _ in range(9):
+        place.says(ada)
+
+    assert place.chat.history(ada, after=4).reset
+    assert not place.chat.history(ada, after=5).reset
+    assert not place.chat.history(ada, before=7).reset
+
+
 def test_history_comes_with_those_who_made_it_and_nobody_else(place: Place) -> None:
     ada = place.opens("Ada")
     grace = place.joins(ada, "Grace")

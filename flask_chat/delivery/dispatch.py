@@ -44,6 +44,10 @@ _KEPT = (
 )
 
 
+class NotConnectedError(Exception):
+    """A client sent to a namespace that it is not in, which no client does (Socket.IO v5)."""
+
+
 class Dispatcher:
     """Gives what clients send to the handlers registered with the server."""
 
@@ -135,12 +139,13 @@ class Dispatcher:
             task, args = tasks.popleft()
             try:
                 task(*args)
-            except ValueError:
-                self._engine.fail(session, "invalid packet")
+            except NotConnectedError:
+                self._engine.fail(session, "not connected to the namespace")
             except Exception:
                 log.exception("A Socket.IO handler failed")
-            if session.farewell:
-                self._say_farewell(session)
+            session.busy = False
+            self._end(session)
+            session.busy = True
         session.busy = False
         session.tasks = None
         wire = session.wire
@@ -166,7 +171,7 @@ class Dispatcher:
         if session.closed or session.farewell:
             return
         if sid is None:
-            raise ValueError("not connected to the namespace")
+            raise NotConnectedError
         session.busy = True
         try:
             value = self._trigger(data, sid)
@@ -176,8 +181,7 @@ class Dispatcher:
             log.exception("The handler of a Socket.IO event failed")
         finally:
             session.busy = session.tasks is not None
-        if session.farewell and not session.busy:
-            self._say_farewell(session)
+        self._end(session)
 
     def _trigger(self, data: list[Any], sid: str) -> Any:
         server = self._server
@@ -194,7 +198,7 @@ class Dispatcher:
             self._connect(session, namespace, packet.data)
             return
         if server.manager.sid_from_eio_sid(session.id, namespace) is None:
-            raise ValueError("not connected to the namespace")
+            raise NotConnectedError
         if packet.kind == packets.DISCONNECT:
             server._handle_disconnect(session.id, namespace, server.reason.CLIENT_DISCONNECT)
             if session.sid is None and not session.namespaces:
@@ -264,11 +268,11 @@ class Dispatcher:
     def farewell(self, session: Session) -> None:
         """Disconnect the client from "/" for good and close, after the running handler's answer."""
         session.farewell = True
-        if not session.busy:
-            self._say_farewell(session)
+        self._end(session)
 
-    def _say_farewell(self, session: Session) -> None:
-        if not session.closed:
+    def _end(self, session: Session) -> None:
+        """Carry out a farewell that had to wait for a handler."""
+        if session.farewell and not session.busy and not session.closed:
             session.put(_BYE)
             self._engine.close(session, self._server.reason.SERVER_DISCONNECT)
 

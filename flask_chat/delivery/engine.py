@@ -203,8 +203,13 @@ class Engine:
         self.flush(session)
         if session.wire is not None:
             session.wire.close(code, why, reason)  # tells the session, which tells us
-        elif session.waiting and session.poll is not None and not session.poll.waiting:
-            # between two polls: the next one gets what was said last
+        elif (
+            reason == self.reason.SERVER_DISCONNECT
+            and session.waiting
+            and session.poll is not None
+            and not session.poll.waiting
+        ):
+            # a farewell between two polls: the next one gets what was said last
             self.parting[session.id] = session
             self._parting.add(session)
         self.closed(session, reason)

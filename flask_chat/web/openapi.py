@@ -32,6 +32,7 @@ class EventsShape(Struct, frozen=True):
     events: list[EventShape]
     members: list[Member]
     more: bool
+    reset: bool
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ class EventsAnswer(Struct, frozen=True):
     events: Sequence[Raw]
     members: Sequence[Member]
     more: bool
+    reset: bool
 
 
 class HistoryAck(Struct, frozen=True):
@@ -114,6 +115,7 @@ class HistoryAck(Struct, frozen=True):
     events: Sequence[Raw]
     members: Sequence[Member]
     more: bool
+    reset: bool
     ok: bool = True
 
 
@@ -226,12 +228,14 @@ def welcome_message(welcome: Welcome, now: datetime) -> bytes:
 
 def events_answer(history: History) -> EventsAnswer:
     """A stretch of the log for REST."""
-    return EventsAnswer([Raw(data) for data in history.events], history.members, history.more)
+    events = [Raw(data) for data in history.events]
+    return EventsAnswer(events, history.members, history.more, history.reset)
 
 
 def history_ack(history: History) -> HistoryAck:
     """A stretch of the log as an acknowledgement."""
-    return HistoryAck([Raw(data) for data in history.events], history.members, history.more)
+    events = [Raw(data) for data in history.events]
+    return HistoryAck(events, history.members, history.more, history.reset)
 
 
 def posted_ack(appended: Appended) -> PostedAck:
