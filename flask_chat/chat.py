@@ -40,6 +40,8 @@ MISSED_EVENTS = 1000
 TYPING_BURST = 6
 TYPING_PER_SECOND = 1
 
+_HUE_DRAWS = 50  # the last free colour of twelve is missed once in eighty times
+
 _DRAWS = 1000  # with four fifths of all codes in use, one draw in five succeeds
 
 
@@ -132,8 +134,8 @@ class Chat:
         """
         name = clean_name(name, self._limits.name_characters)
         room = self.look_up(code)
-        member = self._new_member(name, "guest")
         try:
+            member = self._new_member(name, "guest", self._hues_in(room.room_id))
             self._store.admit(room.room_id, member, self._joined(member))
         except NameTaken as refusal:
             refusal.data["suggestion"] = self._free_name(room.room_id, name)
@@ -270,8 +272,15 @@ class Chat:
 
     # Helpers, in the order they are used
 
-    def _new_member(self, name: str, role: Role) -> Member:
-        member_id = MemberId("m" + secrets.token_urlsafe(16))
+    def _hues_in(self, room_id: RoomId) -> set[int]:
+        return {member.hue for member in self._store.members(room_id)}
+
+    def _new_member(self, name: str, role: Role, taken: Collection[int] = ()) -> Member:
+        # The colour follows from the id, so ids are drawn until one brings a colour that is free.
+        for _ in range(_HUE_DRAWS):
+            member_id = MemberId("m" + secrets.token_urlsafe(16))
+            if hue_of(member_id) not in taken:
+                break
         return Member(member_id=member_id, name=name, hue=hue_of(member_id), role=role)
 
     def _open(self, code: Code, host: Member) -> Admission:

@@ -339,6 +339,17 @@ def test_a_trimmed_history_has_no_more_than_is_kept() -> None:
     assert place.chat.history(ada, limit=4).more
 
 
+def test_people_in_a_room_have_different_colours() -> None:
+    place = Place()
+    ada = place.opens("Ada")
+    for number in range(7):
+        place.joins(ada, f"Guest {number}")
+
+    hues = [member.hue for member in place.chat.members(ada)]
+
+    assert len(set(hues)) == 8
+
+
 def test_a_hole_in_the_history_is_told_and_never_passed_over() -> None:
     place = Place(history_events=5)
     ada = place.opens("Ada")
