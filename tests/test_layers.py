@@ -14,6 +14,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stores": {"domain"},
     "delivery": {"domain"},
     "chat": {"domain", "stores", "delivery"},
+    "client": set(),
     "assets": set(),
     "settings": {"domain"},
     "logs": {"settings"},
@@ -36,10 +37,11 @@ HOME_OF_PACKAGE = {
     "flask": ("web", "app"),
     "flask_socketio": ("web", "app"),
     "flask_wtf": ("web", "app"),
-    "socketio": ("web", "app", "delivery"),
+    "socketio": ("web", "app", "delivery", "client"),
     "engineio": ("web", "app", "delivery"),
     "redis": ("stores.redis", "delivery.bus"),
     "sqlite3": ("stores.sqlite",),
+    "requests": ("client",),
     "click": ("cli", "server"),
 }
 # The domain has no clock, chance, file, socket or thread of its own: it is given what it needs.
