@@ -68,6 +68,7 @@ class Handler(WSGIHandler):
     socket of its own for the connection, and the bytes that came after the head. From then on the
     connection belongs to the caller: nothing the app returns is written to it, the server neither
     closes it nor waits for it, and the deadlines are lifted. It works once per connection.
+    `environ["chat.socket"]` is the socket itself, to watch it for the client hanging up.
     """
 
     server: "Server"
@@ -275,6 +276,7 @@ class Handler(WSGIHandler):
         environ["wsgi.input"] = body
         environ["wsgi.input_terminated"] = True
         environ["chat.take_socket"] = self.take_socket
+        environ["chat.socket"] = self.socket
         return environ
 
     def take_socket(self) -> tuple[gevent.socket.socket, bytes]:
