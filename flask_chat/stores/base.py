@@ -3,6 +3,9 @@
 A store holds rooms: for each its record, its members and its log. Whatever a method does, it does
 atomically: after it raised, nothing has changed. A method that returns has committed.
 
+Any method may raise Unavailable, when the disk or the other end of the network fails; the store
+comes back by itself. What is not committed is seen by nobody.
+
 Rooms are found by `room_id`; the code is only a sign that points to one. For a `room_id` that is
 not (or no longer) there, methods raise RoomEnded, since ids are never guessed, only outlived.
 """
@@ -21,6 +24,10 @@ from flask_chat.domain.rooms import Room, RoomId
 Publish = Callable[[RoomId, int, bytes], None]
 
 
+class StoreError(Exception):
+    """The store cannot be opened. The text is a sentence for whoever runs the server."""
+
+
 class Append(NamedTuple):
     """An event that should go into a room's log. It has no `seq` yet."""
 
@@ -33,7 +40,9 @@ class Appended(NamedTuple):
 
     seq: int
     data: bytes  # its JSON, as kept and as published
-    is_new: bool  # False: the key was known, this is the event made then
+    # False: the key was known, and this is the event made then. Or the event says what is so
+    # already: it is not kept, `seq` is that of the newest event and `data` is empty.
+    is_new: bool
 
 
 class Page(NamedTuple):
@@ -75,7 +84,7 @@ class Store(Protocol):
         """Make somebody a member who was not, and append `joined`.
 
         Raises NameTaken when a member's name shares one of `name_keys` with this one's, RoomFull
-        when as many are here as may be.
+        when as many are here as may be, RoomEnded also when the log has its last event.
         """
 
     def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
@@ -95,8 +104,14 @@ class Store(Protocol):
 
         A `message_posted` whose (room, by, key) is among those of the kept events is not appended
         again: the answer is the event made then. Other events change the records they are about
-        (`domain.rooms.room_after`, `member_after`). Refusals: RoomEnded, ServerFull, and NameTaken
-        for a `member_renamed` to a name that `admit` would refuse.
+        (`domain.rooms.room_after`, `member_after`).
+
+        People act at the same time, so these are looked at once more where nothing comes between:
+        `message_posted`, `member_joined` and `member_left` of somebody who is no member (any more)
+        are refused with TokenInvalid, a `member_renamed` to a name that `admit` would refuse with
+        NameTaken, and anything after `room_ended` with RoomEnded. Not appended, because they would
+        say nothing: a `member_joined` of somebody who is here, a "gone" of somebody who is not, and
+        a room that ends as "empty" with somebody in it. After `room_ended` the room is due at once.
         """
 
     def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
@@ -113,6 +128,12 @@ class Store(Protocol):
         `publish` from here on misses nothing and hears nothing twice.
         """
 
+    def room_ids(self) -> list[RoomId]:
+        """Every room there is."""
+
+    def deadline(self, room_id: RoomId) -> float | None:
+        """When the room ends, as it was set last."""
+
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         """The room ends at this time (UTC seconds), or not by time (None)."""
 
@@ -123,4 +144,4 @@ class Store(Protocol):
         """Wipe the room with everything in it and free its code. No room: nothing happens."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Finish what was asked before, then let go of files and connections."""

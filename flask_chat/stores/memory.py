@@ -13,6 +13,7 @@ from flask_chat.domain.errors import (
     RoomEnded,
     RoomFull,
     ServerFull,
+    TokenInvalid,
 )
 from flask_chat.domain.events import (
     Event,
@@ -26,6 +27,7 @@ from flask_chat.domain.events import (
     encode_event,
     numbered,
 )
+from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.names import name_keys
@@ -36,17 +38,18 @@ from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot
 # nobody, so it takes in at most this many times the people that may be in it at once.
 _RECORDS_PER_PLACE = 20
 
-_KeyOf = tuple[MemberId | None, str]  # who posted, with which key
+KeyOf = tuple[MemberId | None, str]  # who posted, with which key
+Entry = tuple[bytes, KeyOf | None]  # an event as it is kept
 
 
-class _Log:
+class Log:
     """The newest events of one room, and the keys of those that were posted."""
 
     __slots__ = ("_entries", "bytes", "last_seq", "seq_by_key")
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[bytes, _KeyOf | None]] = deque()
-        self.seq_by_key: dict[_KeyOf, int] = {}
+        self._entries: deque[Entry] = deque()
+        self.seq_by_key: dict[KeyOf, int] = {}
         self.last_seq = 0
         self.bytes = 0
 
@@ -57,21 +60,43 @@ class _Log:
     def first_seq(self) -> int:
         return self.last_seq - len(self._entries) + 1
 
-    def add(self, body: bytes, key: _KeyOf | None) -> bytes:
+    def add(self, body: bytes, key: KeyOf | None) -> bytes:
+        data = numbered(body, self.last_seq + 1)
+        self.push((data, key))
+        return data
+
+    def push(self, entry: Entry) -> None:
+        """Add an event that has the next number in it."""
+        data, key = entry
         self.last_seq += 1
-        data = numbered(body, self.last_seq)
-        self._entries.append((data, key))
+        self._entries.append(entry)
         self.bytes += len(data)
         if key is not None:
             self.seq_by_key[key] = self.last_seq
-        return data
 
-    def drop_oldest(self) -> int:
-        """Forget the oldest event; how many bytes that freed."""
-        data, key = self._entries.popleft()
+    def drop_oldest(self) -> Entry:
+        """Forget the oldest event, which is handed out."""
+        entry = data, key = self._entries.popleft()
         if key is not None:
             del self.seq_by_key[key]
         self.bytes -= len(data)
+        return entry
+
+    def put_back(self, entry: Entry) -> None:
+        """Know the event again that was dropped last."""
+        data, key = entry
+        self._entries.appendleft(entry)
+        self.bytes += len(data)
+        if key is not None:
+            self.seq_by_key[key] = self.first_seq
+
+    def take_back(self) -> int:
+        """Be as before the newest event was added; how many bytes that freed."""
+        data, key = self._entries.pop()
+        self.last_seq -= 1
+        self.bytes -= len(data)
+        if key is not None:
+            del self.seq_by_key[key]
         return len(data)
 
     def at(self, seq: int) -> bytes:
@@ -90,16 +115,19 @@ class _Log:
         return [self.at(seq) for seq in range(first, last + 1)]
 
 
-class _Room:
+class RoomState:
     """All there is of one room."""
 
-    __slots__ = ("deadline", "here", "log", "members", "names", "record", "taken")
+    __slots__ = ("deadline", "has_ended", "here", "log", "members", "names", "record", "taken")
 
     def __init__(self, record: Room) -> None:
         self.record = record
-        self.log = _Log()
+        self.log = Log()
+        self.has_ended = False  # the log has its last event
         self.members: dict[MemberId, Member] = {}  # everybody there has been
-        self.here: dict[MemberId, None] = {}  # those here now, in the order they came
+        self.here: dict[
+            MemberId, int
+        ] = {}  # those here now, in the order they came → with which seq
         self.names: dict[MemberId, frozenset[str]] = {}  # members, here or gone → their name keys
         self.taken: set[str] = set()  # all of those keys
         self.deadline: float | None = None
@@ -125,7 +153,7 @@ class MemoryStore:
     def __init__(self, limits: Limits, publish: Publish) -> None:
         self._limits = limits
         self._publish = publish
-        self._rooms: dict[RoomId, _Room] = {}
+        self._rooms: dict[RoomId, RoomState] = {}
         self._by_code: dict[Code, RoomId] = {}
         self._bytes = 0  # of all logs
         self._deadlines: list[tuple[float, RoomId]] = []  # a heap; entries may be out of date
@@ -135,7 +163,7 @@ class MemoryStore:
             raise CodeTaken(field="code")
         if len(self._rooms) >= self._limits.rooms:
             raise ServerFull
-        self._rooms[room.room_id] = _Room(room)
+        self._rooms[room.room_id] = RoomState(room)
         self._by_code[room.code] = room.room_id
         self.admit(room.room_id, host, joined)
 
@@ -148,6 +176,8 @@ class MemoryStore:
 
     def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
         room = self._room(room_id)
+        if room.has_ended:
+            raise RoomEnded
         if room.is_taken(member.name, member.member_id):
             raise NameTaken(field="name")
         places = self._limits.members_per_room
@@ -202,6 +232,12 @@ class MemoryStore:
         )
         return Snapshot(room.record, page, self.members(room_id, authors(page.events)), is_complete)
 
+    def deadline(self, room_id: RoomId) -> float | None:
+        return self._room(room_id).deadline
+
+    def room_ids(self) -> list[RoomId]:
+        return list(self._rooms)
+
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         self._room(room_id).deadline = at
         if at is not None:
@@ -230,7 +266,7 @@ class MemoryStore:
         for room_id in list(self._rooms):
             self.remove_room(room_id)
 
-    def _room(self, room_id: RoomId) -> _Room:
+    def _room(self, room_id: RoomId) -> RoomState:
         try:
             return self._rooms[room_id]
         except KeyError:
@@ -240,17 +276,36 @@ class MemoryStore:
         room = self._rooms.get(room_id)
         if room is None:
             return RoomEnded()
-        if isinstance(event, MemberRenamed) and room.is_taken(event.name, event.member_id):
-            return NameTaken(field="name")
         if not isinstance(event, MessagePosted):
-            return self._add(room, event)
+            return self._append_other(room, event)
         log, key = room.log, (event.by, event.key)
         known = log.seq_by_key.get(key)
         if known is not None:
             return Appended(known, log.at(known), is_new=False)
+        if room.has_ended:
+            return RoomEnded()
+        if event.by not in room.names:
+            return TokenInvalid()
         return self._add(room, event, key)
 
-    def _add(self, room: _Room, event: Event, key: _KeyOf | None = None) -> Appended:
+    def _append_other(self, room: RoomState, event: Event) -> Appended | ChatError:
+        if room.has_ended:
+            return RoomEnded()
+        match event:
+            case MemberJoined() | MemberLeft():
+                subject = subject_of(event)
+                if subject not in room.names:
+                    return TokenInvalid()
+                says_nothing = (subject in room.here) == isinstance(event, MemberJoined)
+                if says_nothing and getattr(event, "reason", "gone") == "gone":
+                    return Appended(room.log.last_seq, b"", is_new=False)
+            case MemberRenamed() if room.is_taken(event.name, event.member_id):
+                return NameTaken(field="name")
+            case RoomEndedEvent(reason="empty") if room.here:
+                return Appended(room.log.last_seq, b"", is_new=False)
+        return self._add(room, event)
+
+    def _add(self, room: RoomState, event: Event, key: KeyOf | None = None) -> Appended:
         log = room.log
         before = log.bytes
         data = log.add(encode_event(event), key)
@@ -261,7 +316,7 @@ class MemoryStore:
         self._publish(room.record.room_id, log.last_seq, data)
         return Appended(log.last_seq, data, is_new=True)
 
-    def _trim(self, log: _Log) -> None:
+    def _trim(self, log: Log) -> None:
         # A full store is paid for by the room that speaks: it forgets its own oldest events.
         limits = self._limits
         while len(log) > 1 and (
@@ -269,7 +324,12 @@ class MemoryStore:
             or log.bytes > limits.history_bytes
             or self._bytes > limits.store_bytes
         ):
-            self._bytes -= log.drop_oldest()
+            self._drop_oldest(log)
+
+    def _drop_oldest(self, log: Log) -> Entry:
+        entry = log.drop_oldest()
+        self._bytes -= len(entry[0])
+        return entry
 
     def _drop_old_deadlines(self) -> None:
         if len(self._deadlines) > 2 * len(self._rooms):
@@ -277,9 +337,12 @@ class MemoryStore:
             now = [(room.deadline, id_) for id_, room in rooms if room.deadline is not None]
             self._deadlines = sorted(now)
 
-    def _update_records(self, room: _Room, event: Event) -> None:
+    def _update_records(self, room: RoomState, event: Event) -> None:
         if isinstance(event, RoomChanged):
             room.record = room_after(room.record, event)
+        elif isinstance(event, RoomEndedEvent):
+            room.has_ended = True
+            self.set_deadline(room.record.room_id, event.at.timestamp())
         subject = subject_of(event)
         member = room.members.get(subject) if subject else None
         if member is None:
@@ -292,6 +355,6 @@ class MemoryStore:
         ):
             room.free_name(changed.member_id)
         if changed.here:
-            room.here[changed.member_id] = None
+            room.here.setdefault(changed.member_id, room.log.last_seq)
         else:
             room.here.pop(changed.member_id, None)

@@ -16,7 +16,14 @@ from hypothesis.stateful import (
 )
 
 from flask_chat.domain.codes import Code
-from flask_chat.domain.errors import CodeTaken, NameTaken, RoomEnded, RoomFull, ServerFull
+from flask_chat.domain.errors import (
+    CodeTaken,
+    NameTaken,
+    RoomEnded,
+    RoomFull,
+    ServerFull,
+    TokenInvalid,
+)
 from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import RoomId
 from flask_chat.stores.base import Appended
@@ -88,9 +95,13 @@ class AnyStore(RuleBasedStateMachine):
         if room is None:
             assert isinstance(self.place.refusal(person.room_id, event), RoomEnded)
             return
-        answer = self.place.does(person.room_id, event)
         known = room.seq_by_key.get((person.member_id, key), 0)
-        if known > max(0, len(room.events) - self.kept):
+        is_known = known > max(0, len(room.events) - self.kept)
+        if not is_known and person.member_id not in room.names:
+            assert isinstance(self.place.refusal(person.room_id, event), TokenInvalid)
+            return
+        answer = self.place.does(person.room_id, event)
+        if is_known:
             assert answer == Appended(known, room.events[known - 1], is_new=False)
         else:
             self._happened(room, answer)

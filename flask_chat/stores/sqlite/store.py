@@ -1,0 +1,348 @@
+"""The store over one SQLite file, for one server: the rooms in memory, every change on the disk.
+
+One greenlet, the committer, takes all the changes that wait, makes them in the working copy, writes
+them in one transaction in a thread, and only then tells the room and those who wait (group commit).
+Meanwhile the next batch gathers, so the slower the disk, the larger the batches. When the disk
+refuses, the batch is taken back: it was never seen by anybody.
+"""
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gevent
+import structlog
+from gevent.event import AsyncResult, Event
+from gevent.threadpool import ThreadPool
+
+from flask_chat.domain.codes import Code
+from flask_chat.domain.errors import ChatError, Unavailable
+from flask_chat.domain.events import MemberJoined
+from flask_chat.domain.limits import Limits
+from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.rooms import Room, RoomId
+from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot, StoreError
+from flask_chat.stores.sqlite.file import Changes, ChatFile, MemberRow, RoomRow
+from flask_chat.stores.sqlite.working_copy import Journal, WorkingCopy
+
+log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
+
+_BATCH_LIMIT = 1000  # changes; more wait for the next batch
+# After a fault, everything is refused for this long before the file is tried again.
+_REST_SECONDS = 1.0
+# Events that a log has dropped are deleted from the file so many at a time.
+_DELETED_AT_ONCE = 64
+# How soon the committing thread may have Python's lock back while the event loop is busy. With the
+# usual 5 ms it may wait for seconds: the loop lets go and takes back more often than that.
+_SWITCH_SECONDS = 0.0005
+
+
+class _Filed:
+    """What the file has of a room."""
+
+    __slots__ = ("first_seq", "number")
+
+    def __init__(self, number: int, first_seq: int) -> None:
+        self.number = number
+        self.first_seq = first_seq
+
+
+class _Change:
+    """Something that somebody wants done, and waits for."""
+
+    __slots__ = ("_act", "_args", "_done", "error", "value")
+
+    def __init__(self, act: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._act = act
+        self._args = args
+        self._done: AsyncResult[Any] = AsyncResult()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def make(self, journal: Journal) -> None:
+        """Do it in the working copy. What it raises is kept for those who wait."""
+        mark = journal.mark
+        try:
+            self.value = self._act(*self._args)
+        except Exception as error:
+            journal.take_back(mark)
+            self.error = error
+
+    def finish(self) -> None:
+        """Wake up who waits."""
+        if self.error is None:
+            self._done.set(self.value)
+        else:
+            self._done.set_exception(self.error)
+
+    def wait(self) -> Any:
+        return self._done.get()
+
+
+class SqliteStore:
+    """The contract of `stores.base` with one file."""
+
+    may_block = True
+
+    def __init__(self, path: Path, limits: Limits, publish: Publish) -> None:
+        """Raises StoreError."""
+        self._publish = publish
+        self._file = ChatFile(path)
+        self._rooms = WorkingCopy(limits)
+        try:
+            self._filed = self._load()
+        except BaseException:
+            self._file.close()
+            raise
+        self._next_number = max((filed.number for filed in self._filed.values()), default=0) + 1
+        self._waiting: list[_Change] = []
+        self._called = Event()  # something waits, or the store is closing
+        self._in_flight: Journal | None = None  # made in the working copy, not committed
+        self._settled = Event()  # nothing is in flight
+        self._committer: gevent.Greenlet[[], None] | None = None
+        self._threads = ThreadPool(1)
+        self._process = os.getpid()
+        self._closing = False
+        self._resting_until = 0.0
+        self._is_faulty = False
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
+
+    # Changing: through the committer
+
+    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
+        self._change(self._rooms.create_room, room, host, joined)
+
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
+        self._change(self._rooms.admit, room_id, member, joined)
+
+    def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
+        return self._change(self._rooms.append, appends)
+
+    def set_deadline(self, room_id: RoomId, at: float | None) -> None:
+        self._change(self._rooms.set_deadline, room_id, at)
+
+    def remove_room(self, room_id: RoomId) -> None:
+        self._change(self._rooms.remove_room, room_id)
+
+    # Reading: from the working copy, when nothing in flight is about the same. A room's records are
+    # in flight only while somebody comes, goes or changes them, so posting never waits for posts;
+    # and between the last wait and the return nothing else runs.
+
+    def find_room(self, code: Code) -> Room | None:
+        while self._in_flight is not None and code in self._in_flight.codes:
+            self._settled.wait()
+        return self._rooms.find_room(code)
+
+    def room(self, room_id: RoomId) -> Room:
+        self._await_records(room_id)
+        return self._rooms.room(room_id)
+
+    def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
+        self._await_records(room_id)
+        return self._rooms.member(room_id, member_id)
+
+    def members(self, room_id: RoomId, also: Collection[MemberId] = ()) -> list[Member]:
+        self._await_records(room_id)
+        return self._rooms.members(room_id, also)
+
+    def names(self, room_id: RoomId) -> list[str]:
+        self._await_records(room_id)
+        return self._rooms.names(room_id)
+
+    def count_here(self, room_id: RoomId) -> int:
+        self._await_records(room_id)
+        return self._rooms.count_here(room_id)
+
+    def deadline(self, room_id: RoomId) -> float | None:
+        self._await_records(room_id)
+        return self._rooms.deadline(room_id)
+
+    def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
+        self._await_log(room_id)
+        return self._rooms.read_after(room_id, after, limit)
+
+    def read_before(self, room_id: RoomId, before: int | None, limit: int) -> Page:
+        self._await_log(room_id)
+        return self._rooms.read_before(room_id, before, limit)
+
+    def snapshot(self, room_id: RoomId, after: int | None, *, newest: int, most: int) -> Snapshot:
+        self._await_log(room_id)
+        return self._rooms.snapshot(room_id, after, newest=newest, most=most)
+
+    def room_ids(self) -> list[RoomId]:
+        while self._in_flight is not None and self._in_flight.codes:
+            self._settled.wait()
+        return self._rooms.room_ids()
+
+    def due(self, now: float) -> list[RoomId]:
+        return self._rooms.due(now)  # whoever acts on it looks again, with the change they ask for
+
+    def close(self) -> None:
+        """Commit what waits, fold SQLite's log into the file and let others have it."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._committer is not None:
+            self._called.set()
+            self._committer.join()
+        self._threads.apply(self._file.close)
+        self._threads.kill()
+
+    def _change(self, act: Callable[..., Answer], *args: Any) -> Answer:
+        if self._closing:
+            raise Unavailable(retry_after_seconds=_REST_SECONDS)
+        rest = self._resting_until - time.monotonic()
+        if rest > 0:
+            raise Unavailable(retry_after_seconds=round(rest + 0.05, 1))
+        change = _Change(act, args)
+        self._waiting.append(change)
+        if len(self._waiting) == 1:
+            self._start()
+            self._called.set()
+        answer: Answer = change.wait()
+        return answer
+
+    def _await_records(self, room_id: RoomId) -> None:
+        while self._in_flight is not None and room_id in self._in_flight.changed:
+            self._settled.wait()
+
+    def _await_log(self, room_id: RoomId) -> None:
+        while self._in_flight is not None and room_id in self._in_flight.grown:
+            self._settled.wait()
+
+    # The committer
+
+    def _start(self) -> None:
+        if self._process != os.getpid():
+            raise RuntimeError("a SQLite store was opened before a fork: open it in the child")
+        if self._committer is None:
+            self._committer = gevent.spawn(self._commit_all)
+
+    def _commit_all(self) -> None:
+        while self._waiting or not self._closing:
+            self._called.wait()
+            self._called.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_BATCH_LIMIT], self._waiting[_BATCH_LIMIT:]
+                self._commit(batch)
+                gevent.sleep(0)  # those who waited to read come first
+
+    def _commit(self, batch: list[_Change]) -> None:
+        """Make the changes, write them, tell them; or none of it."""
+        journal = self._rooms.begin()
+        for change in batch:
+            change.make(journal)
+        try:
+            changes, filed = self._changes(journal)
+            if changes:
+                self._write(journal, changes)
+            self._filed.update(filed)
+            for room_id in journal.rooms:
+                if self._rooms.state(room_id) is None:
+                    self._filed.pop(room_id, None)
+        except BaseException as fault:
+            journal.take_back()
+            self._refuse(batch, fault)
+            if not isinstance(fault, Exception):
+                raise
+        finally:  # nothing waits from here on, so those who want to read do so after the telling
+            self._in_flight = None
+            self._settled.set()
+            self._tell(journal)
+            for change in batch:
+                change.finish()
+
+    def _write(self, journal: Journal, changes: Changes) -> None:
+        journal.close()
+        self._in_flight = journal
+        self._settled.clear()
+        self._threads.apply(self._file.write, (changes,))
+        if self._is_faulty:
+            self._is_faulty = False
+            log.info("the store writes again", file=str(self._file.path))
+
+    def _refuse(self, batch: list[_Change], fault: BaseException) -> None:
+        expected = isinstance(fault, sqlite3.Error | OSError)
+        if not (expected and self._is_faulty):
+            log.error(
+                "the store cannot write: what is posted is refused until it can",
+                file=str(self._file.path),
+                reason=str(fault),
+                exc_info=None if expected else fault,
+            )
+        self._is_faulty = True
+        self._resting_until = time.monotonic() + _REST_SECONDS
+        for change in batch:
+            change.error = Unavailable(retry_after_seconds=_REST_SECONDS)
+
+    def _tell(self, journal: Journal) -> None:
+        for event in journal.events:
+            try:
+                self._publish(*event)
+            except Exception as error:
+                log.error("an event could not be delivered", exc_info=error)
+
+    def _changes(self, journal: Journal) -> tuple[Changes, dict[RoomId, _Filed]]:
+        """What the transaction writes, and what the file has of these rooms once it has."""
+        removed: list[int] = []
+        rooms: list[RoomRow] = []
+        filed: dict[RoomId, _Filed] = {}
+        first_seqs: list[tuple[int, int]] = []
+        for room_id in journal.rooms:
+            room = self._rooms.state(room_id)
+            known = self._filed.get(room_id)
+            if room is not None:
+                if known is None:
+                    known = filed[room_id] = _Filed(self._next_number, first_seq=1)
+                    self._next_number += 1
+                record = room.record
+                rooms.append(RoomRow(known.number, room_id, record.code, record, room.deadline))
+            elif known is not None:
+                removed.append(known.number)
+        members = []
+        for room_id, member_id in journal.members:
+            room = self._rooms.state(room_id)
+            member = room.members.get(member_id) if room is not None else None
+            if room is not None and member is not None:
+                number = (filed.get(room_id) or self._filed[room_id]).number
+                is_member, came_with = member_id in room.names, room.here.get(member_id)
+                members.append(MemberRow(number, member_id, member, is_member, came_with))
+        events = []
+        for room_id, seq, data in journal.events:
+            known = filed.get(room_id) or self._filed.get(room_id)
+            room = self._rooms.state(room_id)
+            if known is None or room is None:
+                continue
+            events.append((known.number, seq, data))
+            first_seq = room.log.first_seq
+            if first_seq - known.first_seq >= _DELETED_AT_ONCE:
+                filed[room_id] = _Filed(known.number, first_seq)
+                first_seqs.append((known.number, first_seq))
+        return Changes(removed, rooms, members, events, first_seqs), filed
+
+    def _load(self) -> dict[RoomId, _Filed]:
+        began = time.monotonic()
+        try:
+            rooms = self._rooms.load(self._file)
+        except (sqlite3.Error, ValueError, KeyError) as error:
+            raise StoreError(
+                f"{self._file.path} is damaged ({error}). Restore a backup: flask-chat restore."
+            ) from None
+        log.info(
+            "rooms loaded",
+            file=str(self._file.path),
+            rooms=len(rooms),
+            seconds=round(time.monotonic() - began, 2),
+        )
+        filed = {
+            room.record.room_id: _Filed(number, room.log.first_seq)
+            for number, room in rooms.items()
+        }
+        self._rooms.trim()
+        return filed
