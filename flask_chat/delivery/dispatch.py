@@ -225,7 +225,9 @@ class Dispatcher:
         except Exception:
             log.exception("The connect handler failed")
             refusal = _REFUSED
-        if session.closed:
+        if session.closed:  # while the handler waited
+            if refusal is None:
+                manager.connect(sid, namespace)  # so that `_gone`, which comes next, tells it
             return
         if refusal is not None:
             session.release(mark, _refusal(namespace, refusal), drop=True)

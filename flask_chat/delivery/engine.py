@@ -380,6 +380,9 @@ class Probe:
     def drained(self) -> None:
         """Nothing waits for that."""
 
+    def ending(self) -> None:
+        """Nothing is left to send."""
+
     def lost(self, _wire: Wire, _reason: str) -> None:
         """The WebSocket is closed before the upgrade."""
         self._engine.probe_lost(self)

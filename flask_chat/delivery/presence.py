@@ -52,6 +52,10 @@ class Presence(Generic[Person]):
         """Whether at least one connection is open."""
         return person in self._connections
 
+    def is_awaited(self, person: Person) -> bool:
+        """Whether a connection is open, or one may still come within the grace."""
+        return person in self._connections or person in self._gone_at
+
     def overdue(self) -> list[Person]:
         """Those whose grace has ended since the last call, in that order; they are forgotten."""
         now, found = self._clock(), []

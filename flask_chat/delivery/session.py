@@ -79,6 +79,10 @@ class Session:
         """An attachment came in."""
         self.engine.dispatcher.attachment(self, payload)
 
+    def ending(self) -> None:
+        """The client closes the WebSocket."""
+        self.engine.flush(self)
+
     def lost(self, wire: Wire, reason: str) -> None:
         """The WebSocket has gone."""
         if wire is self.wire:

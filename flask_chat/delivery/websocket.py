@@ -39,6 +39,9 @@ class Receiver(Protocol):
     def drained(self) -> None:
         """All that was queued is out."""
 
+    def ending(self) -> None:
+        """The other side closes: what is to be sent to it must be written now."""
+
     def lost(self, wire: Wire, reason: str) -> None:
         """The wire is closed or closing; nothing more will come. Called once."""
 
@@ -304,6 +307,8 @@ class Wire:
         except UnicodeDecodeError:
             raise _Fault(frames.INVALID_DATA, "close reason is not UTF-8") from None
         if not self.closing:
+            if self.receiver is not None:
+                self.receiver.ending()
             self.closing = True
             self._put(frames.close(code) if payload else frames.header(frames.CLOSE, 0))
         self.drop("transport close")
