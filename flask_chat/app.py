@@ -21,8 +21,12 @@ from flask_chat.delivery.fanout import Fanout
 from flask_chat.delivery.install import install
 from flask_chat.delivery.settings import EngineSettings
 from flask_chat.domain.limits import Limits
-from flask_chat.settings import Settings
+from flask_chat.secret_file import kept_secret
+from flask_chat.settings import Settings, variable
+from flask_chat.stores.base import Publish, Store, StoreError
 from flask_chat.stores.memory import MemoryStore
+from flask_chat.stores.sqlite.copies import key_path
+from flask_chat.stores.sqlite.store import SqliteStore
 from flask_chat.web import api, guards, health, openapi, pages, refusals, sockets
 from flask_chat.web.links import Links
 from flask_chat.web.tokens import Tokens
@@ -39,6 +43,7 @@ class Runtime:
     """What lives as long as the server, which starts and stops it."""
 
     chat: Chat
+    store: Store
     fanout: Fanout
     socketio: SocketIO
     housekeeper: "gevent.Greenlet[..., None] | None" = None
@@ -49,6 +54,7 @@ class Runtime:
         Once it has started, calling it again does nothing.
         """
         if self.housekeeper is None:
+            self.chat.resume()
             self.housekeeper = gevent.spawn(self._keep_house)
 
     def stop(self, grace_seconds: float) -> None:
@@ -57,6 +63,10 @@ class Runtime:
             self.housekeeper.kill(block=False)
         with gevent.Timeout(grace_seconds, exception=None):
             self.fanout.close_all()
+
+    def close(self) -> None:
+        """Finish what is waiting for the store. Nothing can be kept any more afterwards."""
+        self.store.close()
 
     def _keep_house(self) -> None:
         while True:
@@ -70,16 +80,17 @@ class Runtime:
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole application. Without settings they are read from the environment.
 
-    Raises SettingsError. The parts that outlive a request are in `app.extensions["chat_runtime"]`.
+    Raises SettingsError, or StoreError when its store cannot be used. The parts that outlive a
+    request are in `app.extensions["chat_runtime"]`.
     """
     settings = settings or Settings.from_environment()
-    app = _flask(settings)
     fanout = Fanout()
-    store = MemoryStore(
-        _limits(settings),
-        publish=lambda room_id, seq, data: fanout.deliver(room_id, "event", data),
+    store = _store(
+        settings, publish=lambda room_id, seq, data: fanout.deliver(room_id, "event", data)
     )
-    tokens = Tokens(settings.secret_key)
+    secret_key = _secret_key(settings)
+    app = _flask(settings, secret_key)
+    tokens = Tokens(secret_key)
 
     chat = Chat(
         store,
@@ -110,15 +121,38 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.blueprint())
     socketio = _socketio(app, settings, fanout, origins, may_block=store.may_block)
     socketio.server.register_namespace(namespace)
-    runtime = app.extensions["chat_runtime"] = Runtime(chat, fanout, socketio)
+    runtime = app.extensions["chat_runtime"] = Runtime(chat, store, fanout, socketio)
     _start_on_first_request(app, runtime)
     return app
 
 
-def _flask(settings: Settings) -> Flask:
+def _store(settings: Settings, publish: Publish) -> Store:
+    limits = _limits(settings)
+    if settings.sqlite_path is not None:
+        return SqliteStore(settings.sqlite_path, limits, publish)
+    return MemoryStore(limits, publish)
+
+
+def _secret_key(settings: Settings) -> str:
+    """The key of the settings; where none was given, the one beside the data, if there is data."""
+    if not settings.secret_key_is_made:
+        return settings.secret_key
+    if settings.sqlite_path is None:
+        log.warning(
+            "no secret key: made one for this process, people have to join again after a restart",
+            setting=variable("secret_key"),
+        )
+        return settings.secret_key
+    try:
+        return kept_secret(key_path(settings.sqlite_path))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"The secret key cannot be kept: {error}.") from None
+
+
+def _flask(settings: Settings, secret_key: str) -> Flask:
     app = Flask("flask_chat", root_path=str(assets.ASSETS))
     app.config.update(
-        SECRET_KEY=settings.secret_key,
+        SECRET_KEY=secret_key,
         SESSION_COOKIE_NAME="flask_chat",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -22,6 +22,7 @@ from flask_chat.domain.errors import (
     ServerFull,
     TokenInvalid,
     TooFast,
+    Unavailable,
 )
 from flask_chat.domain.events import EndReason, Event, LeaveReason, authors, moment
 from flask_chat.domain.limits import Bucket, Limits
@@ -101,6 +102,17 @@ class Chat:
         self._clock = clock
         self._presence: Presence[Ref] = Presence(limits.leave_grace_seconds, clock)
         self._buckets: dict[RoomId, dict[tuple[MemberId, str], Bucket]] = {}  # what they do → rate
+        self._rooms_end_from = 0.0  # after a start people have some time to come back
+
+    def resume(self) -> None:
+        """Go on with the rooms that the store has kept. To be called once, before anybody comes.
+
+        Nobody who was here has a connection now: all of them get the leave grace to come back.
+        """
+        for room_id in self._store.room_ids():
+            for member in self._store.members(room_id):
+                self._presence.expect(Ref(room_id, member.member_id))
+            self._rooms_end_from = self._clock() + self._limits.leave_grace_seconds
 
     # Coming in
 
@@ -155,15 +167,19 @@ class Chat:
         `after` is the newest event they have. Somebody announced as gone is announced as back.
         Raises RoomEnded or TokenInvalid.
         """
-        me = self.member(ref)
-        if not me.here:
-            self._append(ref.room_id, self._joined(me))
+        while True:
             me = self.member(ref)
-        self._store.set_deadline(ref.room_id, None)
-        now = self._store.snapshot(ref.room_id, after, newest=WELCOME_EVENTS, most=MISSED_EVENTS)
+            if not me.here:
+                self._append(ref.room_id, self._joined(me))
+            now = self._store.snapshot(
+                ref.room_id, after, newest=WELCOME_EVENTS, most=MISSED_EVENTS
+            )
+            found = {member.member_id: member for member in now.members if member.here}
+            if ref.member_id in found:
+                break  # else announced as gone, or removed, while we waited for the store
         return Welcome(
             room=now.room,
-            me=me,
+            me=found[ref.member_id],
             members=now.members,
             events=now.page.events,
             more=now.page.start > now.page.first_seq,
@@ -248,27 +264,40 @@ class Chat:
     def leave(self, ref: Ref) -> None:
         """Leave for good: the name is free again, the token opens nothing any more."""
         self.member(ref)
-        self._leave(ref, "left")
+        self._append(ref.room_id, self._left(ref, "left"))
+        self._presence.forget(ref)
         self.when_member_removed(ref)
 
     def end_room(self, room_id: RoomId, reason: EndReason) -> None:
-        """The room is over: everybody is told, everything in it is wiped, its code is free."""
+        """The room is over: everybody is told, everything in it is wiped, its code is free.
+
+        One that ends as "empty" lives on when somebody has come in at the last moment.
+        """
         try:
-            self._append(room_id, events.RoomEnded(at=moment(self._clock()), reason=reason))
+            ended = self._append(room_id, events.RoomEnded(at=moment(self._clock()), reason=reason))
+            if not ended.is_new:
+                return
+        except RoomEnded:
+            pass  # said before, which a fault or a restart may have kept from being done
+        try:
+            here = self._store.members(room_id)
         except RoomEnded:
             return
-        for member in self._store.members(room_id):
+        self._store.remove_room(room_id)
+        for member in here:
             self._presence.forget(Ref(room_id, member.member_id))
         self._buckets.pop(room_id, None)
-        self._store.remove_room(room_id)
         self.when_room_removed(room_id)
 
     def tick(self) -> None:
         """What time brings: say who is gone, end rooms whose time has come. For every second."""
-        for ref in self._presence.overdue():
-            self._say_gone(ref)
-        for room_id in self._store.due(self._clock()):
-            self.end_room(room_id, "empty")
+        try:
+            self._say_gone(self._presence.overdue())
+            if self._clock() >= self._rooms_end_from:
+                for room_id in self._store.due(self._clock()):
+                    self.end_room(room_id, "empty")
+        except Unavailable:
+            pass  # the store has logged why; all of it is still to be done at the next tick
 
     # Helpers, in the order they are used
 
@@ -295,7 +324,6 @@ class Chat:
     def _admitted(self, room: Room, member: Member) -> Admission:
         admission = Admission(room, member)
         self._presence.expect(admission.ref)
-        self._store.set_deadline(room.room_id, None)
         return admission
 
     def _joined(self, member: Member) -> events.MemberJoined:
@@ -330,21 +358,27 @@ class Chat:
                 retry_after_seconds=round(wait + 0.05, 1),
             )
 
-    def _say_gone(self, ref: Ref) -> None:
+    def _say_gone(self, refs: list[Ref]) -> None:
+        """Announce those who are still away, all of them in one go."""
         try:
-            if self.member(ref).here:  # not again after a connection too short to enter
-                self._leave(ref, "gone")
-        except (RoomEnded, TokenInvalid):
-            pass
+            # Not again after a connection too short to enter; and after all this looking, which may
+            # wait for the store, not those who have come back meanwhile.
+            were_here = [ref for ref in refs if self._is_here(ref)]
+            gone = [ref for ref in were_here if not self._presence.is_awaited(ref)]
+            if gone:
+                self._store.append([Append(ref.room_id, self._left(ref, "gone")) for ref in gone])
+        except Unavailable:
+            for ref in refs:
+                self._presence.expect(ref)
+            raise
 
-    def _leave(self, ref: Ref, reason: LeaveReason) -> None:
-        self._presence.forget(ref)
-        self._append(
-            ref.room_id,
-            events.MemberLeft(
-                at=moment(self._clock()), by=ref.member_id, member_id=ref.member_id, reason=reason
-            ),
+    def _is_here(self, ref: Ref) -> bool:
+        try:
+            return self.member(ref).here
+        except (RoomEnded, TokenInvalid):
+            return False
+
+    def _left(self, ref: Ref, reason: LeaveReason) -> events.MemberLeft:
+        return events.MemberLeft(
+            at=moment(self._clock()), by=ref.member_id, member_id=ref.member_id, reason=reason
         )
-        if not self._store.count_here(ref.room_id):
-            deadline = self._clock() + self._limits.room_grace_seconds
-            self._store.set_deadline(ref.room_id, deadline)

@@ -6,7 +6,8 @@ one message names the mistakes of both.
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import structlog
@@ -22,6 +23,8 @@ from flask_chat.settings import (
     option,
     variable,
 )
+from flask_chat.stores.base import StoreError
+from flask_chat.stores.sqlite import copies
 
 if TYPE_CHECKING:
     from flask_chat.server import App
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 EXIT_NO_BUNDLE = 1
+EXIT_NO_STORE = 1
 EXIT_WRONG_SETTINGS = 2
 Command = Callable[..., Any]
 
@@ -50,17 +54,12 @@ def with_settings(command: Command) -> Command:
 def build_app(settings: Settings | None = None) -> "App":
     """The app with its log set up, from the environment when no settings are given.
 
-    Raises SettingsError.
+    Raises SettingsError, or StoreError when the store cannot be used.
     """
     from flask_chat.app import create_app
 
     settings = settings or Settings.from_environment()
     logs.configure(settings)
-    if settings.secret_key_is_made:
-        log.warning(
-            "no secret key: made one for this process, people have to join again after a restart",
-            setting=variable("secret_key"),
-        )
     return create_app(settings)
 
 
@@ -82,8 +81,11 @@ def serve(*, qr: bool, **options: str | None) -> None:
     settings = _load_or_exit(options).settings
     from flask_chat.server import serve as serve_app
 
-    app = build_app(settings)
     _check_bundle()
+    try:
+        app = build_app(settings)
+    except StoreError as error:
+        _refuse(error)
     sys.exit(serve_app(app, settings, with_qr=qr))
 
 
@@ -103,6 +105,48 @@ def show_settings(*, markdown: bool, **options: str | None) -> None:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, source in rows:
         click.echo(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}")
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--store", metavar="URL", help="The store. [default: CHAT_STORE]")
+def backup(*, target: Path, store: str | None) -> None:
+    """Copy the rooms of a sqlite: store to the file TARGET, also while the server runs.
+
+    The secret key that is kept beside the rooms goes to TARGET.key: keep both from others.
+    """
+    try:
+        made = copies.back_up(_sqlite_path(store), target)
+    except StoreError as error:
+        _refuse(error)
+    click.echo(f"Copied to {' and '.join(map(str, made))}")
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--store", metavar="URL", help="The store. [default: CHAT_STORE]")
+def restore(*, source: Path, store: str | None) -> None:
+    """Put the copy SOURCE in the place of a sqlite: store's file, when no server runs on it."""
+    path = _sqlite_path(store)
+    try:
+        old = copies.restore(source, path)
+    except StoreError as error:
+        _refuse(error)
+    click.echo(f"Restored to {path}" + (f"; what was there is now {old}" if old else ""))
+
+
+def _sqlite_path(store: str | None) -> Path:
+    """The file of the store that is set, by the option or the environment."""
+    path = _load_or_exit({"store": store}).settings.sqlite_path
+    if path is None:
+        click.echo("Only sqlite: stores have a file. Name it with --store or CHAT_STORE.", err=True)
+        sys.exit(EXIT_WRONG_SETTINGS)
+    return path
+
+
+def _refuse(error: StoreError) -> NoReturn:
+    click.echo(error, err=True)
+    sys.exit(EXIT_NO_STORE)
 
 
 def _load_or_exit(options: dict[str, str | None]) -> Loaded:

@@ -39,8 +39,8 @@ ACCEPT_PAUSE_SECONDS = 0.1
 class App(Protocol):
     """What is served: a WSGI app that keeps its runtime under `extensions["chat_runtime"]`.
 
-    The runtime has `start()` for its work in the background and `stop(grace_seconds)`, which tells
-    the connections and closes them within that time.
+    The runtime has `start()` for its work in the background, `stop(grace_seconds)`, which tells the
+    connections and closes them within that time, and `close()`, called when all requests are done.
     """
 
     extensions: dict[str, Any]
@@ -148,6 +148,10 @@ def serve(
     except (Exception, gevent.Timeout):
         log.exception("members could not be told")
     server.drain(until=began + FINISHING_SECONDS)
+    try:
+        runtime.close()
+    except Exception:
+        log.exception("the store could not be closed")
     log.info("stopped", seconds=round(time.monotonic() - began, 2))
     return 0
 

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -125,10 +126,17 @@ def store_fault(value: object) -> str:
     scheme = str(value).partition(":")[0].lower()
     if value == "memory:":
         return ""
-    if scheme in {"sqlite", "redis", "rediss"}:
-        name = "SQLite" if scheme == "sqlite" else "Redis"
-        return f"the {name} store is not there yet, set memory: to keep rooms in memory"
-    return "must be memory:"
+    if scheme == "sqlite":
+        return "" if sqlite_path(str(value)) else "must be sqlite:///FILE, or sqlite:////FROM/ROOT"
+    if scheme in {"redis", "rediss"}:
+        return "the Redis store is not there yet, set memory: or sqlite:///FILE"
+    return "must be memory: or sqlite:///FILE"
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file a store's URL names: `sqlite:///chat.db` from where we run, `sqlite:////` from /."""
+    found = re.fullmatch(r"(?i:sqlite):///([^?#\0]*[^?#/\0])", url)
+    return Path(found[1]) if found and found[1] != ":memory:" else None
 
 
 def secret_fault(value: object) -> str:

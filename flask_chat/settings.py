@@ -29,6 +29,7 @@ from flask_chat.setting_kinds import (
     read_origins,
     secret_fault,
     setting,
+    sqlite_path,
     store_fault,
     whole,
 )
@@ -81,7 +82,8 @@ class Settings:
     store: str = setting(
         "memory:",
         About(
-            "Where rooms are kept. memory: keeps them in the process, for as long as it runs.",
+            "Where rooms are kept. memory: keeps them in the process, for as long as it runs; "
+            "sqlite:///chat.db in that file, whatever happens to the process.",
             str,
             store_fault,
             fallback="REDIS_URL",
@@ -91,13 +93,13 @@ class Settings:
     secret_key: str = setting(
         "",
         About(
-            "Signs member tokens and sessions. Without one, people have to join again after a "
-            "restart.",
+            "Signs member tokens and sessions. Without one, a sqlite: store keeps one beside its "
+            "file; else people have to join again after a restart.",
             str,
             secret_fault,
             is_secret=True,
             fallback="SECRET_KEY",
-            default="made at each start",
+            default="made at the start",
         ),
     )
     allowed_origins: tuple[str, ...] = setting(
@@ -145,7 +147,7 @@ class Settings:
     store_limit_bytes: int = whole(
         1_073_741_824,
         "bytes",
-        "The most text of all rooms that memory: keeps; a room that speaks then forgets its oldest.",
+        "The most text of all rooms that is kept; a room that speaks then forgets its oldest.",
         lowest=65_536,
         lifts=True,
     )
@@ -220,6 +222,11 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """The settings of the environment alone. Raises SettingsError."""
         return load(environ=environ).settings
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file rooms are kept in, None when they are kept elsewhere."""
+        return sqlite_path(self.store)
 
     def limit(self, name: str) -> float:
         """The limit as a number to compare with: `math.inf` where 0 has lifted it.

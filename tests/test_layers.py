@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"domain", "stores", "delivery", "chat", "assets", "settings"},
     "server": {"settings", "logs"},
     "app": {"domain", "stores", "delivery", "chat", "web", "assets", "settings", "logs", "server"},
-    "cli": {"app", "server", "assets", "settings", "logs"},
+    "cli": {"app", "server", "stores", "assets", "settings", "logs"},
     "main": {"app", "cli", "server", "assets", "settings", "logs"},
 }
 # Modules at the top of the package that belong to a part with another name.
@@ -30,6 +30,7 @@ PART_OF_MODULE = {
     "addresses": "server",
     "http1": "server",
     "http_head": "server",
+    "secret_file": "settings",
     "setting_kinds": "settings",
 }
 # package from elsewhere → where in flask_chat it may be imported

@@ -120,8 +120,13 @@ def test_values_that_contradict_each_other_are_refused(environ: dict[str, str], 
     ("url", "words"),
     [
         ("redis://:hunter2hunter2@cache:6379/0", "Redis store is not there yet"),
-        ("sqlite:///chat.db", "SQLite store is not there yet"),
-        ("mysql://chat", "must be memory:"),
+        ("mysql://chat", "must be memory: or sqlite:///FILE"),
+        ("sqlite:chat.db", "must be sqlite:///FILE"),
+        ("sqlite://chat.db", "must be sqlite:///FILE"),
+        ("sqlite:///", "must be sqlite:///FILE"),
+        ("sqlite:///data/", "must be sqlite:///FILE"),
+        ("sqlite:///:memory:", "must be sqlite:///FILE"),
+        ("sqlite:///chat.db?mode=ro", "must be sqlite:///FILE"),
     ],
 )
 def test_a_store_that_is_not_there_is_refused_in_plain_words(url: str, words: str) -> None:
@@ -229,3 +234,16 @@ def test_the_page_about_settings_is_true() -> None:
     page = (DOCS / "settings.md").read_text(encoding="utf-8")
 
     assert page == settings_page(), "run: flask-chat settings --markdown > docs/settings.md"
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///chat.db", "chat.db"),
+        ("sqlite:////var/lib/chat/chat.db", "/var/lib/chat/chat.db"),
+        ("SQLite:///a folder/chat", "a folder/chat"),
+    ],
+)
+def test_a_sqlite_store_names_its_file(url: str, path: str) -> None:
+    assert Settings(store=url).sqlite_path == Path(path)
+    assert Settings().sqlite_path is None

@@ -37,6 +37,9 @@ class Runtime:
                 pass
         gevent.sleep(self.stop_seconds)
 
+    def close(self) -> None:
+        pass
+
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     path = environ["PATH_INFO"]

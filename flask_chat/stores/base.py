@@ -104,14 +104,15 @@ class Store(Protocol):
 
         A `message_posted` whose (room, by, key) is among those of the kept events is not appended
         again: the answer is the event made then. Other events change the records they are about
-        (`domain.rooms.room_after`, `member_after`).
+        (`domain.rooms.room_after`, `member_after`). A room has no deadline while somebody is here;
+        it gets one, `room_grace_seconds` later, when the last one has left.
 
         People act at the same time, so these are looked at once more where nothing comes between:
         `message_posted`, `member_joined` and `member_left` of somebody who is no member (any more)
         are refused with TokenInvalid, a `member_renamed` to a name that `admit` would refuse with
         NameTaken, and anything after `room_ended` with RoomEnded. Not appended, because they would
         say nothing: a `member_joined` of somebody who is here, a "gone" of somebody who is not, and
-        a room that ends as "empty" with somebody in it. After `room_ended` the room is due at once.
+        a room that ends as "empty" with somebody in it. After `room_ended` it is due at once.
         """
 
     def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:

@@ -356,5 +356,8 @@ class MemoryStore:
             room.free_name(changed.member_id)
         if changed.here:
             room.here.setdefault(changed.member_id, room.log.last_seq)
-        else:
-            room.here.pop(changed.member_id, None)
+            if room.deadline is not None:
+                self.set_deadline(room.record.room_id, None)
+        elif room.here.pop(changed.member_id, None) is not None and not room.here:
+            end = event.at.timestamp() + self._limits.room_grace_seconds
+            self.set_deadline(room.record.room_id, end)

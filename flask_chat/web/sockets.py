@@ -12,7 +12,7 @@ import socketio
 import structlog
 from socketio import exceptions
 
-from flask_chat.chat import Chat, Ref
+from flask_chat.chat import Chat, Ref, Welcome
 from flask_chat.delivery.fanout import Fanout
 from flask_chat.domain.errors import ChatError, ConnectionsExceeded, Invalid, NotFound
 from flask_chat.domain.events import moment
@@ -82,18 +82,16 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         """Let a member in. What is sent in here goes out behind the answer to the CONNECT."""
+        address = environ.get("REMOTE_ADDR", "")
         try:
             wanted = wire.read(wire.Auth, auth)
             ref = self._tokens.read(wanted.token)
-            connection = Connection(ref, environ.get("REMOTE_ADDR", ""))
-            self._check_address(connection.address)
-            welcome = self._chat.enter(ref, wanted.after)
-            self._chat.connection_opened(ref)
+            welcome = self._enter(ref, wanted.after, address)
         except ChatError as refusal:
             body = wire.error_body(refusal)
             raise exceptions.ConnectionRefusedError(body.message, body) from None
-        self._connections[sid] = connection
-        self._by_address[connection.address] = self._by_address.get(connection.address, 0) + 1
+        # Nothing else has run since the welcome was made, so no event falls between the two.
+        self._connections[sid] = Connection(ref, address)
         self._by_room.setdefault(ref.room_id, {})[sid] = ref
         self._fanout.enter(sid, ref.room_id)
         self._fanout.send(sid, "welcome", wire.welcome_message(welcome, moment(self._clock())))
@@ -107,14 +105,30 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         del listeners[sid]
         if not listeners:
             del self._by_room[ref.room_id]
+        self._uncount(address)
+        self._chat.connection_closed(ref)
+
+    def _enter(self, ref: Ref, after: int | None, address: str) -> Welcome:
+        """The welcome of one more connection, which is counted before anything waits."""
+        if self._by_address.get(address, 0) >= self._connections_per_address:
+            raise ConnectionsExceeded(limit=self._connections_per_address)
+        self._by_address[address] = self._by_address.get(address, 0) + 1
+        try:
+            self._chat.connection_opened(ref)
+        except BaseException:
+            self._uncount(address)
+            raise
+        try:
+            return self._chat.enter(ref, after)
+        except BaseException:
+            self._uncount(address)
+            self._chat.connection_closed(ref)
+            raise
+
+    def _uncount(self, address: str) -> None:
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
-        self._chat.connection_closed(ref)
-
-    def _check_address(self, address: str) -> None:
-        if self._by_address.get(address, 0) >= self._connections_per_address:
-            raise ConnectionsExceeded(limit=self._connections_per_address)
 
     def _close(self, sids: Iterable[str]) -> None:
         for sid in list(sids):

@@ -28,7 +28,7 @@ from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import RoomId
 from flask_chat.stores.base import Appended
 from tests.stores.conftest import MakeStore
-from tests.stores.place import Person, Place, posted
+from tests.stores.place import AT, Person, Place, posted
 
 NOBODY = Person(RoomId("r-never-there"), MemberId("m-nobody"))
 
@@ -114,6 +114,8 @@ class AnyStore(RuleBasedStateMachine):
             return
         self._happened(room, self.place.goes(person, reason))  # type: ignore[arg-type]
         room.here.remove(person.member_id)
+        if not room.here:
+            room.deadline = AT.timestamp() + self.place.limits.room_grace_seconds
         if reason == "left":
             del room.names[person.member_id]
 
@@ -123,6 +125,7 @@ class AnyStore(RuleBasedStateMachine):
         if room is None or person.member_id not in room.names or person.member_id in room.here:
             return
         self._happened(room, self.place.comes_back(person))
+        room.deadline = None
         room.here.append(person.member_id)
 
     @rule(person=people, at=st.none() | st.integers(0, 100))
@@ -168,6 +171,7 @@ class AnyStore(RuleBasedStateMachine):
 
     def _came(self, person: Person, name: str) -> None:
         room = self.model[person.room_id]
+        room.deadline = None
         room.names[person.member_id] = name
         room.here.append(person.member_id)
         _, seq, data = self.place.told[-1]
