@@ -1,9 +1,9 @@
 """Packets to handlers: the Socket.IO v5 layer between the engine and python-socketio's server.
 
-An event in the namespace "/" without attachments takes the short way: decoded once, straight to the
-namespace's `trigger_event`, the acknowledgement into the write of this turn. The rest is checked more
-strictly than python-socketio does and goes on through its server: other namespaces, attachments,
-acknowledgements of clients.
+An event in the namespace "/" without attachments takes the short way: decoded once, straight to
+the namespace's `trigger_event`, the acknowledgement into the write of this turn. The rest (other
+namespaces, attachments, acknowledgements of clients) goes on through python-socketio's server, but
+is checked more strictly first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from socketio import exceptions
 
 from . import frames, packets
 from .packets import RESERVED, Packet
+from .reading import Stop
 from .session import Session, message
-from .websocket import Stop
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -153,7 +153,7 @@ class Dispatcher:
             wire.go_on()
 
     def _pace(self, session: Session) -> None:
-        """Leave CONNECTs beyond a few for the next turn, so that a storm does not silence the rest."""
+        """Leave CONNECTs beyond a few for the next turn: a storm must not silence the rest."""
         turn, count = self._connects
         reactor = self._engine.reactor
         if turn != reactor.turns:

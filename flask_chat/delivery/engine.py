@@ -1,28 +1,24 @@
-"""The Engine.IO v4 server under python-socketio: sessions, heartbeat, upgrade, and who may connect.
+"""The Engine.IO v4 server under python-socketio: sessions, heartbeat, upgrade, closing.
 
-It takes the place of `engineio.Server`; `requests` is its HTTP side, `reactor` moves the bytes of its
-WebSockets, `dispatch` gets the messages.
+It takes the place of `engineio.Server`; `requests` is its HTTP side, `reactor` moves the bytes of
+its WebSockets, `dispatch` gets the messages.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
 
-import engineio
-import gevent
-from gevent.event import Event
-from gevent.queue import Queue
-
 from . import frames, polling
+from .interface import EngineInterface
 from .reactor import Reactor
 from .requests import Accepts, Requests, same_origin
 from .rooms import Outbox
-from .session import Session, message
+from .session import Session
 from .settings import EngineSettings
+from .upgrade import Upgrades
 from .websocket import Wire
 
 log = logging.getLogger(__name__)
@@ -31,7 +27,6 @@ _TICK_SECONDS = 0.25  # how exact heartbeats are, at the usual intervals
 _PARTING_SECONDS = 5.0  # for a polling client to fetch the last words of a closed session
 _LEAVING_SECONDS = 0.25  # for a client that said it leaves to close its WebSocket
 _PING = frames.text(b"2")
-_PONG_PROBE = frames.text(b"3probe")
 
 
 class Dispatcher(Protocol):
@@ -45,11 +40,8 @@ class Dispatcher(Protocol):
     def farewell(self, session: Session) -> None: ...
 
 
-class Engine:
+class Engine(EngineInterface):
     """All sessions of this process."""
-
-    reason = engineio.Server.reason
-    async_mode = "gevent"
 
     def __init__(
         self,
@@ -75,91 +67,13 @@ class Engine:
         self._ping = deadline(settings.ping_interval_seconds, self._send_ping)
         self._pong = deadline(settings.ping_timeout_seconds, self._no_pong)
         self._connect = deadline(settings.connect_timeout_seconds, self._no_connect)
-        self._upgrade = deadline(settings.upgrade_timeout_seconds, self._no_upgrade)
+        self.upgrades = Upgrades(self, settings.upgrade_timeout_seconds)
         self._leaving = deadline(
             _LEAVING_SECONDS, lambda wire, _: wire.close(frames.NORMAL, "", "client disconnect")
         )
         self._parting = deadline(_PARTING_SECONDS, lambda gone, _: self.part(gone))
         self.dispatcher = dispatcher(self)
         self.requests = Requests(self, accepts)
-
-    # What python-socketio asks of an Engine.IO server
-
-    def on(self, event: str, handler: Callable[..., Any]) -> None:
-        """Set the handler of `connect`, `message` or `disconnect`."""
-        self.handlers[event] = handler
-
-    def handle_request(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """The WSGI application behind /socket.io/."""
-        return self.requests.handle(environ, start_response)
-
-    def send(self, sid: str, data: str | bytes) -> None:
-        """Send a message to a session; unknown ones are ignored, they have just gone."""
-        session = self.sessions.get(sid)
-        if session is not None:
-            session.put(
-                message(data.encode()) if isinstance(data, str) else frames.binary(bytes(data))
-            )
-
-    def send_packet(self, sid: str, pkt: Any) -> None:
-        """Send a packet of python-engineio."""
-        encoded = pkt.encode()
-        session = self.sessions.get(sid)
-        if session is not None:
-            session.put(
-                frames.text(encoded.encode())
-                if isinstance(encoded, str)
-                else frames.binary(encoded)
-            )
-
-    def disconnect(self, sid: str | None = None) -> None:
-        """Close one session, or all, in a way that lets the client come back."""
-        for session in (
-            [self.sessions.get(sid)] if sid is not None else list(self.sessions.values())
-        ):
-            if session is not None:
-                self.close(session, self.reason.SERVER_DISCONNECT, code=frames.GOING_AWAY)
-
-    def transport(self, sid: str) -> str:
-        """`websocket` or `polling`. Raises KeyError for an unknown session."""
-        return "websocket" if self.sessions[sid].wire is not None else "polling"
-
-    def get_session(self, sid: str) -> dict[str, Any]:
-        """A dict of the application for this session. Raises KeyError."""
-        session = self.sessions[sid]
-        if session.user is None:
-            session.user = {}
-        return session.user
-
-    def save_session(self, sid: str, session: dict[str, Any]) -> None:
-        """Replace the dict of the application."""
-        self.sessions[sid].user = session
-
-    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run `target` in a greenlet."""
-        return gevent.spawn(target, *args, **kwargs)
-
-    def sleep(self, seconds: float = 0) -> None:
-        """Sleep in this greenlet."""
-        gevent.sleep(seconds)
-
-    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
-        """A queue between greenlets."""
-        return Queue(*args, **kwargs)
-
-    def create_event(self, *_: Any, **__: Any) -> Any:
-        """An event between greenlets."""
-        return Event()
-
-    def generate_id(self) -> str:
-        """A new id, 120 random bits."""
-        return secrets.token_urlsafe(15)
-
-    def shutdown(self) -> None:
-        """Close everything, without ceremony."""
-        self.disconnect()
-        self.outbox.flush()
-        self.reactor.stop()
 
     # Opening and closing
 
@@ -249,7 +163,7 @@ class Engine:
         session.flush()
 
     def too_slow(self, session: Session) -> None:
-        """More is unsent than one connection may have: it is closed; the client catches up later."""
+        """More is unsent than one connection may have. Its client comes back and catches up."""
         if session.closed:
             return
         log.warning(
@@ -268,10 +182,16 @@ class Engine:
         else:
             wire.drop("transport error")
 
+    def shutdown(self) -> None:
+        """Close everything, without ceremony."""
+        self.disconnect()
+        self.outbox.flush()
+        self.reactor.stop()
+
     # Packets
 
     def packet(self, session: Session, payload: bytes) -> None:
-        """A packet that is not an event. Raises ValueError for one that Engine.IO does not allow."""
+        """A packet that is not an event. Raises ValueError for what is not allowed."""
         kind = payload[:1]
         if kind == b"4":
             self.dispatcher.message(session, payload[1:].decode())
@@ -308,81 +228,3 @@ class Engine:
 
     def _no_connect(self, session: Session, _late_by: float) -> None:
         self.close(session, "connect timeout", code=frames.POLICY_VIOLATION, why="no CONNECT")
-
-    # Upgrade (Engine.IO v4, "Upgrade")
-
-    def probe(self, session: Session, sock: Any, first: bytes, response: bytes) -> None:
-        """A client on long polling tries a WebSocket."""
-        probe = Probe(self, session)
-        wire = probe.wire = Wire(sock, self.reactor, probe, first)
-        session.probe = probe
-        self.reactor.add(wire)
-        self._upgrade.add(probe)
-        wire.write(response)
-        wire.resume()
-
-    def probed(self, probe: Probe) -> None:
-        """The probe came: answer it, and keep polls short, so that the client can finish its last."""
-        poll = probe.session.poll
-        if poll is not None:
-            poll.upgrading = True
-            probe.wire.write(_PONG_PROBE)
-            poll.release(polling.NOOP)
-
-    def upgraded(self, probe: Probe) -> None:
-        """The client goes on with the WebSocket; what waits goes there."""
-        session, wire = probe.session, probe.wire
-        self._upgrade.remove(probe)
-        poll, session.poll, session.probe = session.poll, None, None
-        wire.receiver, session.wire = session, wire
-        if poll is not None:
-            poll.release(polling.NOOP)
-        self.outbox.sessions.append(session)
-        self.reactor.wake()
-
-    def probe_lost(self, probe: Probe) -> None:
-        """The WebSocket did not work out. The session goes on polling and has lost nothing."""
-        self._upgrade.remove(probe)
-        session = probe.session
-        if session.probe is probe:
-            session.probe = None
-            if session.poll is not None:
-                session.poll.upgrading = False
-
-    def _no_upgrade(self, probe: Probe, _late_by: float) -> None:
-        probe.wire.close(frames.POLICY_VIOLATION, "upgrade timeout", "upgrade timeout")
-
-
-class Probe:
-    """A WebSocket that is being tried by a session on long polling (websocket.Receiver)."""
-
-    __slots__ = ("_answered", "_engine", "session", "wire")
-
-    wire: Wire
-
-    def __init__(self, engine: Engine, session: Session) -> None:
-        self._engine, self.session, self._answered = engine, session, False
-
-    def text(self, payload: bytes) -> None:
-        """First the probe, then UPGRADE; anything else breaks the protocol."""
-        if payload == b"2probe" and not self._answered:
-            self._answered = True
-            self._engine.probed(self)
-        elif payload == b"5" and self._answered and self.session.probe is self:
-            self._engine.upgraded(self)
-        else:
-            raise ValueError("not an upgrade")
-
-    def binary(self, _: bytes) -> None:
-        """Nothing binary belongs here."""
-        raise ValueError("not an upgrade")
-
-    def drained(self) -> None:
-        """Nothing waits for that."""
-
-    def ending(self) -> None:
-        """Nothing is left to send."""
-
-    def lost(self, _wire: Wire, _reason: str) -> None:
-        """The WebSocket is closed before the upgrade."""
-        self._engine.probe_lost(self)

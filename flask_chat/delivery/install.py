@@ -14,7 +14,7 @@ from .settings import EngineSettings
 def install(server: Any, settings: EngineSettings, *, accepts: Accepts = same_origin) -> Engine:
     """Let this server's connections be carried by the engine.
 
-    `server` is the `socketio.Server` that Flask-SocketIO makes, with a Fanout as its client manager.
+    `server` is the `socketio.Server` that Flask-SocketIO makes; its client manager is a Fanout.
     `accepts(origin, environ)` says whether pages of an origin may connect. Call it once, before the
     first request; nothing starts until then, so a process may still fork.
     """

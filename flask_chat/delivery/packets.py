@@ -1,7 +1,7 @@
 """Socket.IO v5 packets and their JSON, strict in both directions.
 
-`dumps` and `loads` make this module the `json` that python-socketio and python-engineio use. Packets
-that break the protocol raise ValueError here; `dispatch` closes the connection for it.
+`dumps` and `loads` make this module the `json` that python-socketio and python-engineio use.
+Packets that break the protocol raise ValueError here; the connection is closed for it.
 """
 
 import json
@@ -44,14 +44,14 @@ def dumps(value: Any, **_: Any) -> str:
 
 
 def loads(text: str | bytes, **_: Any) -> Any:
-    """The value in the text. Raises ValueError when it is not JSON, nests too deep, or is not finite."""
+    """The value in the text. Raises ValueError: not JSON, nested too deep, or not finite."""
     try:
         return _decode(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
     except msgspec.DecodeError:
-        # JavaScript strings may hold half a surrogate pair, written as \\udXXX. RFC 8259 §8.2 leaves
-        # it open; closing the connection over a broken emoji would make its outbox send it forever.
+        # JavaScript strings may hold half a surrogate pair, written as \\udXXX, which RFC 8259 §8.2
+        # leaves open. Closing over a broken emoji would make an outbox send it for ever.
         lowered = text.lower()
         half = "\\ud" in lowered if isinstance(lowered, str) else b"\\ud" in lowered
         if not half:
@@ -105,7 +105,7 @@ def fill(data: Any, attachments: list[bytes]) -> Any:
 
 
 def ack(number: bytes, value: Any) -> bytes:
-    """The Engine.IO message that acknowledges an event of "/": nothing, one value, or a tuple of them."""
+    """The Engine.IO message that acknowledges an event of "/"; a tuple is several values."""
     if value is None:
         return b"43" + number + b"[]"
     if type(value) is tuple:

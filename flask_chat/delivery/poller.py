@@ -1,8 +1,8 @@
 """Waiting for many sockets with one watcher of the event loop.
 
-On Linux the sockets live in an epoll object of our own; gevent watches only that, and one call tells
-which of them are ready. Elsewhere (macOS, Windows) each socket gets a gevent watcher. Either way the
-reactor calls `ready` and gets (file descriptor, may be read, may be written).
+On Linux the sockets live in an epoll object of our own; gevent watches only that, and one call
+tells which of them are ready. Elsewhere (macOS, Windows) each socket gets a gevent watcher. Either
+way the reactor calls `ready` and gets file descriptors with EPOLLIN and EPOLLOUT.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Watchers:
 
 
 def make_poller() -> Poller:
-    """The best there is here. gevent takes `select.epoll` away when it patches; this is the original."""
+    """The best there is here (gevent takes `select.epoll` away when it patches)."""
     try:
         epoll = monkey.get_original("select", "epoll")
     except AttributeError:

@@ -86,7 +86,7 @@ def decode(payload: bytes) -> Iterator[tuple[bool, bytes]]:
 
 
 def _watch_hang_up(environ: dict[str, Any], act: Any) -> Any:
-    """A watcher that calls `act` when the client closes its side; None when that cannot be known."""
+    """A watcher that calls `act` when the client hangs up; None when that cannot be known."""
     sock = environ.get("chat.socket") or environ.get("gunicorn.socket")
     if sock is None:
         sock = getattr(getattr(environ["wsgi.input"], "rfile", None), "raw", None)

@@ -1,8 +1,8 @@
 """One greenlet that does all the work of all WebSockets: read, handle, flush, and be on time.
 
-A turn reads every socket that is ready, until nothing more is there or its time is over, and only then
-sends: so whatever a turn has for a connection leaves in one write. Greenlets outside (HTTP requests,
-workers) that deliver something wake it up.
+A turn reads every socket that is ready, until nothing more is there or its time is over, and only
+then sends: so whatever a turn has for a connection leaves in one write. Greenlets outside (HTTP
+requests, workers) that deliver something wake it up.
 """
 
 import logging
@@ -20,8 +20,8 @@ from .websocket import Wire
 
 log = logging.getLogger(__name__)
 
-# How long a turn may go on reading before it sends. Under load this joins more frames into each write;
-# with little to do a turn ends as soon as nothing more is there.
+# How long a turn may go on reading before it sends. Under load this joins more frames into each
+# write; with little to do a turn ends as soon as nothing more is there.
 _READING_SECONDS: Final = 0.002
 _PATIENCE_SECONDS: Final = 0.5  # how long a tick may wait for a turn that can read everything
 _OUT: Final = 4  # EPOLLOUT; every poller tells the same

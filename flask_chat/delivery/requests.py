@@ -1,7 +1,7 @@
 """The HTTP side of Engine.IO v4: handshakes, polls, posts, and every request that is refused.
 
-A WSGI application. WebSocket handshakes take the socket away from the HTTP server, so that nothing of
-the request is kept for the hours the connection lives.
+A WSGI application. WebSocket handshakes take the socket away from the HTTP server, so that nothing
+of the request is kept for the hours the connection lives.
 """
 
 from __future__ import annotations
@@ -9,29 +9,20 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from gevent import monkey
 
-from . import frames, polling
-from .packets import encode
+from . import answers, frames, polling
+from .answers import Answer, StartResponse
 from .websocket import Wire
 
 if TYPE_CHECKING:
     from .engine import Engine
     from .session import Session
 
-StartResponse = Callable[..., Any]
 Accepts = Callable[[str, dict[str, Any]], bool]  # whether a page of this origin may connect
-
-# Codes and sentences of Engine.IO's own server, which clients show.
-_UNKNOWN_TRANSPORT: Final = (0, "Transport unknown")
-_UNKNOWN_SESSION: Final = (1, "Session ID unknown")
-_BAD_METHOD: Final = (2, "Bad handshake method")
-_BAD_REQUEST: Final = (3, "Bad request")
-_FORBIDDEN: Final = (4, "Forbidden")
-_BAD_VERSION: Final = (5, "Unsupported protocol version")
 
 _raw_socket = monkey.get_original("socket", "socket")
 
@@ -45,11 +36,11 @@ class Requests:
 
     def handle(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """The WSGI application."""
-        answer = _Answer(environ, start_response)
+        answer = Answer(environ, start_response)
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None:
             if not self._accepts(origin, environ):
-                return answer.error(_FORBIDDEN, "403 Forbidden")
+                return answer.error(answers.FORBIDDEN, "403 Forbidden")
             answer.allow(origin)
         method = environ["REQUEST_METHOD"]
         if method == "OPTIONS":
@@ -57,20 +48,20 @@ class Requests:
         try:
             query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20)
         except ValueError:
-            return answer.error(_BAD_REQUEST)
+            return answer.error(answers.BAD_REQUEST)
         transport = query.get("transport", [""])[0]
         if transport not in ("polling", "websocket"):
-            return answer.error(_UNKNOWN_TRANSPORT)
+            return answer.error(answers.UNKNOWN_TRANSPORT)
         session_id = query.get("sid", [""])[0]
         if not session_id:
             if method != "GET":
-                return answer.error(_BAD_METHOD)
+                return answer.error(answers.BAD_METHOD)
             if query.get("EIO", [""])[0] != "4":
-                return answer.error(_BAD_VERSION)
+                return answer.error(answers.BAD_VERSION)
             return self._open_polling(answer) if transport == "polling" else self._open(answer)
         return self._in_session(session_id, transport, answer)
 
-    def _in_session(self, session_id: str, transport: str, answer: _Answer) -> Iterable[bytes]:
+    def _in_session(self, session_id: str, transport: str, answer: Answer) -> Iterable[bytes]:
         method = answer.environ["REQUEST_METHOD"]
         session = self._engine.sessions.get(session_id)
         if session is not None:
@@ -78,39 +69,39 @@ class Requests:
         if session is None or session.closed:
             gone = self._engine.parting.get(session_id)
             if gone is None or method != "GET" or transport != "polling":
-                return answer.error(_UNKNOWN_SESSION)
+                return answer.error(answers.UNKNOWN_SESSION)
             self._engine.part(gone)
-            return answer.packets(polling.encode(gone.take()) + b"\x1e" + polling.CLOSE)
+            return answer.text(polling.encode(gone.take()) + b"\x1e" + polling.CLOSE)
         if session.poll is None:  # upgraded, or a WebSocket from the start
-            return answer.error(_BAD_REQUEST)
+            return answer.error(answers.BAD_REQUEST)
         if transport == "websocket":
             return self._probe(session, answer)
         if method == "GET":
             return self._poll(session, session.poll, answer)
         if method == "POST":
             return self._post(session, session.poll, answer)
-        return answer.error(_BAD_REQUEST)
+        return answer.error(answers.BAD_REQUEST)
 
     # Opening a session
 
-    def _open_polling(self, answer: _Answer) -> Iterable[bytes]:
+    def _open_polling(self, answer: Answer) -> Iterable[bytes]:
         if answer.environ.get("HTTP_UPGRADE", "").strip().lower() == "websocket":
-            return answer.error(_BAD_REQUEST)
+            return answer.error(answers.BAD_REQUEST)
         session = self._engine.open(answer.environ)
         session.poll = polling.Poll()
         self._engine.reactor.start()
         upgrades = b'"websocket"' if _can_take(answer.environ) else b""
-        return answer.packets(self._engine.open_packet(session, upgrades))
+        return answer.text(self._engine.open_packet(session, upgrades))
 
-    def _open(self, answer: _Answer) -> Iterable[bytes]:
+    def _open(self, answer: Answer) -> Iterable[bytes]:
         try:
             response = frames.handshake(answer.environ)
         except ValueError as error:
-            return answer.error((_BAD_REQUEST[0], str(error)))
+            return answer.error((answers.BAD_REQUEST[0], str(error)))
         if not _can_take(answer.environ):
-            return answer.error(_BAD_REQUEST, "501 Not Implemented")
-        session = self._engine.open(answer.environ)
+            return answer.error(answers.BAD_REQUEST, "501 Not Implemented")
         sock, first = _take(answer.environ)
+        session = self._engine.open(answer.environ)
         wire = session.wire = Wire(sock, self._engine.reactor, session, first)
         self._engine.reactor.add(wire)
         wire.write(response + frames.text(self._engine.open_packet(session, b"")))
@@ -118,42 +109,42 @@ class Requests:
             self._engine.reactor.again(wire)
         return _done(answer.environ)
 
-    def _probe(self, session: Session, answer: _Answer) -> Iterable[bytes]:
+    def _probe(self, session: Session, answer: Answer) -> Iterable[bytes]:
         """A WebSocket for a session that polls (Engine.IO v4, "Upgrade")."""
         try:
             response = frames.handshake(answer.environ)
         except ValueError as error:
-            return answer.error((_BAD_REQUEST[0], str(error)))
+            return answer.error((answers.BAD_REQUEST[0], str(error)))
         if session.probe is not None or not _can_take(answer.environ):
-            return answer.error(_BAD_REQUEST)
+            return answer.error(answers.BAD_REQUEST)
         sock, first = _take(answer.environ)
-        self._engine.probe(session, sock, first, response)
+        self._engine.upgrades.start(session, sock, first, response)
         return _done(answer.environ)
 
     # Long polling
 
-    def _poll(self, session: Session, poll: polling.Poll, answer: _Answer) -> Iterable[bytes]:
+    def _poll(self, session: Session, poll: polling.Poll, answer: Answer) -> Iterable[bytes]:
         if poll.waiting:
             self._engine.closed(session, self._engine.reason.TRANSPORT_ERROR)
-            return answer.error(_BAD_REQUEST)
+            return answer.error(answers.BAD_REQUEST)
         packet = None
         if not session.waiting:
             packet = poll.wait(answer.environ)
         if poll.gone:
             self._engine.closed(session, self._engine.reason.TRANSPORT_CLOSE)
-            return answer.error(_UNKNOWN_SESSION)
+            return answer.error(answers.UNKNOWN_SESSION)
         if session.poll is not None and (session.waiting or packet is None):
             # what is there goes out even if the session has been closed in the meantime
             body = polling.encode(session.take())
-            return answer.packets(
+            return answer.text(
                 body + b"\x1e" + packet if session.closed and packet else body or polling.NOOP
             )
-        return answer.packets(packet or polling.NOOP)
+        return answer.text(packet or polling.NOOP)
 
-    def _post(self, session: Session, poll: polling.Poll, answer: _Answer) -> Iterable[bytes]:
+    def _post(self, session: Session, poll: polling.Poll, answer: Answer) -> Iterable[bytes]:
         if poll.posting:
             self._engine.closed(session, self._engine.reason.TRANSPORT_ERROR)
-            return answer.error(_BAD_REQUEST)
+            return answer.error(answers.BAD_REQUEST)
         poll.posting = True
         try:
             body = _body(answer.environ, self._engine.settings.packet_limit_bytes)
@@ -161,7 +152,7 @@ class Requests:
             poll.posting = False
         if body is None:
             self._engine.closed(session, self._engine.reason.TRANSPORT_ERROR)
-            return answer.error(_BAD_REQUEST, "413 Content Too Large")
+            return answer.error(answers.BAD_REQUEST, "413 Content Too Large")
         try:
             for is_binary, packet in polling.decode(body):
                 if session.closed:
@@ -172,7 +163,7 @@ class Requests:
                     session.text(packet)
         except ValueError:
             self._engine.fail(session, "invalid payload")
-            return answer.error(_BAD_REQUEST)
+            return answer.error(answers.BAD_REQUEST)
         return answer.text(b"ok")
 
 
@@ -181,55 +172,8 @@ def same_origin(origin: str, environ: dict[str, Any]) -> bool:
     return origin == f"{environ.get('wsgi.url_scheme', 'http')}://{environ.get('HTTP_HOST', '')}"
 
 
-class _Answer:
-    """One response: statuses, headers and bodies as clients of Engine.IO know them."""
-
-    def __init__(self, environ: dict[str, Any], start_response: StartResponse) -> None:
-        self.environ = environ
-        self._start = start_response
-        self._headers: list[tuple[str, str]] = []
-
-    def allow(self, origin: str) -> None:
-        """Let the page of this origin read the answer."""
-        self._headers = [
-            ("Access-Control-Allow-Origin", origin),
-            ("Access-Control-Allow-Credentials", "true"),
-            ("Vary", "Origin"),
-        ]
-
-    def packets(self, payload: bytes) -> Iterable[bytes]:
-        """A polling payload."""
-        return self.text(payload)
-
-    def text(self, body: bytes, status: str = "200 OK") -> Iterable[bytes]:
-        """Plain text."""
-        return self._send(status, "text/plain; charset=UTF-8", body)
-
-    def error(self, error: tuple[int, str], status: str = "400 Bad Request") -> Iterable[bytes]:
-        """A refusal."""
-        code, sentence = error
-        body = encode({"code": code, "message": sentence})
-        return self._send(status, "application/json", body)
-
-    def preflight(self) -> Iterable[bytes]:
-        """What a browser asks before it posts from another origin."""
-        if self._headers:
-            asked = self.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-            self._headers.append(("Access-Control-Allow-Methods", "GET, POST"))
-            if asked and asked.isprintable():
-                self._headers.append(("Access-Control-Allow-Headers", asked))
-        return self._send("204 No Content", "", b"")
-
-    def _send(self, status: str, kind: str, body: bytes) -> Iterable[bytes]:
-        headers = [("Cache-Control", "no-store"), *self._headers]
-        if kind:
-            headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
-        self._start(status, headers)
-        return [body] if body else []
-
-
 def _body(environ: dict[str, Any], limit: int) -> bytes | None:
-    """The body of the request; None when it is longer than allowed, of which nothing more is read."""
+    """The body of the request; None when it is longer than allowed, and then not read."""
     source, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH")
     if length:
         if not length.isdigit() or (limit and int(length) > limit):

@@ -1,9 +1,9 @@
 """What goes out to whom in one turn of the reactor.
 
-A room collects the frames of the turn and joins them once; every member's socket gets the same bytes
-by one send. What concerns one member only is noted as an edit of that text: an acknowledgement is put
-in at its place, an event the member shall not get is cut out. So all packets of a connection stay in
-the order they were made, and a plain member costs nothing but the send.
+A room collects the frames of the turn and joins them once; every member's socket gets the same
+bytes by one send. What concerns one member only is noted as an edit of that text: an
+acknowledgement is put in at its place, an event the member shall not get is cut out. So all packets
+of a connection stay in the order they were made, and a plain member costs nothing but the send.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Room:
 _NOT_STRAIGHT: Final = -1
 _BROKEN: Final = -2
 
-# Stands for the send of a member with something in the way: a C function, as quick to call as a real
-# send, that finds no data in nothing and says -1.
+# Stands for the send of a member with something in the way: a C function, as quick to call as a
+# real send, that finds no data in nothing and says -1.
 not_straight: Send = b"".find
 
 

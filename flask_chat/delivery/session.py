@@ -16,8 +16,9 @@ from .websocket import Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .engine import Engine, Probe
+    from .engine import Engine
     from .polling import Poll
+    from .upgrade import Probe
 
 Task = tuple["Callable[..., None]", tuple[Any, ...]]
 
@@ -69,7 +70,7 @@ class Session:
     # Messages of the client (websocket.Receiver)
 
     def text(self, payload: bytes) -> None:
-        """A packet came in. Raises ValueError when it breaks the protocol, Stop to have it later."""
+        """A packet. Raises ValueError when it breaks the protocol, Stop to have it later."""
         if payload[:2] == b"42":
             self.engine.dispatcher.event(self, payload)
         else:
@@ -178,9 +179,9 @@ class Session:
     def ready(self) -> None:
         """Let the room write straight to the socket, if nothing is in the way."""
         room, wire = self.room, self.wire
-        if room is not None and wire is not None and not wire.writes:
-            if not (self.held or self._out or self._edits or self.closed):
-                room.sends[self.place] = wire.send
+        waits = self.held or self._out or self._edits or self.closed
+        if room is not None and wire is not None and not wire.writes and not waits:
+            room.sends[self.place] = wire.send
 
     def _not_straight(self) -> None:
         if self.room is not None:

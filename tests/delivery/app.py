@@ -9,11 +9,11 @@ monkey.patch_all()
 
 import gc
 import json
+import logging
 import os
 import resource
 import socket
 import sys
-from io import BytesIO
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import gevent
 import greenlet
 import socketio
-from gevent.pywsgi import WSGIServer
+import structlog
 
 from flask_chat.delivery import packets
 from flask_chat.delivery.fanout import Fanout
@@ -187,6 +187,10 @@ def main():
             return [body]
         return server.handle_request(environ, start_response)
 
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     http = make_http(listener, app)
     http.start()

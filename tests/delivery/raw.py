@@ -123,7 +123,9 @@ class WebSocket:
         """Send messages, all in one piece."""
         self.raw(
             b"".join(
-                frame(TEXT, message.encode()) if isinstance(message, str) else frame(BINARY, message)
+                frame(TEXT, message.encode())
+                if isinstance(message, str)
+                else frame(BINARY, message)
                 for message in messages
             )
         )

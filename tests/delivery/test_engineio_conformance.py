@@ -230,7 +230,9 @@ def test_binary_goes_both_ways_by_polling(engine: Server) -> None:
     assert polling.get() == (200, f"{back}\x1ebAQIDBA==")
 
 
-@pytest.mark.parametrize("body", ["abc", "", "9", "2", "0", "5", "4", "b!!!", "3probe", "42{", "\x1e"])
+@pytest.mark.parametrize(
+    "body", ["abc", "", "9", "2", "0", "5", "4", "b!!!", "3probe", "42{", "\x1e"]
+)
 def test_an_invalid_payload_is_answered_400_and_closes(engine: Server, body: str) -> None:
     polling = engine.polls().connects()
 
@@ -442,4 +444,3 @@ class Unanswered(WebSocket):
     def __init__(self, server: Server, query: str) -> None:
         self.sock = socket.create_connection(("127.0.0.1", server.port))
         self.sock.sendall(f"GET /socket.io/?{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-
