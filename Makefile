@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PACKAGES := pyproject.toml requirements.txt constraints.txt hatch_build.py
 
 .NOTPARALLEL:
-.PHONY: run test check format python-tests js-tests setup bundle bench screenshots constraints clean help
+.PHONY: run test check format python-tests js-tests chaos setup bundle bench screenshots constraints clean help
 
 run: .setup/run bundle ## Serve http://127.0.0.1:5000 (options: make run ARGS="--host 0.0.0.0")
 	@python main.py $(ARGS)
@@ -34,6 +34,9 @@ js-tests: setup bundle ## The browser modules without a browser
 
 python-tests: setup bundle ## pytest, browser tests included (options: make python-tests ARGS="-k presence")
 	python -m pytest $(ARGS)
+
+chaos: setup bundle ## Cut lines and kill the server for ten minutes, and count (make chaos ARGS="--seed 7")
+	python -m tests.chaos.run $(ARGS)
 
 setup: .setup/test ## Everything needed for `make test`, without running it
 

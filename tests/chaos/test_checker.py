@@ -1,0 +1,207 @@
+"""The checker finds what it is there for: a good record passes, each doctored one does not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos.checker import LIVE_SECONDS, Offer, Record, Seen, Trouble, judge
+
+INFINITE = float("inf")
+
+
+def good_record() -> Record:
+    """Ada and Grace say two things each; Grace's line is cut at 10 and back at 11."""
+    record = Record(members={"Ada": "m-ada", "Grace": "m-grace"}, ended_at=30.0)
+    record.log = [
+        {"seq": 1, "kind": "member_joined", "by": "m-ada"},
+        {"seq": 2, "kind": "member_joined", "by": "m-grace"},
+    ]
+    for seq, person in enumerate(["Ada", "Grace", "Ada", "Grace"], start=3):
+        key, at, by = f"key-{seq}", 4.0 * seq, record.members[person]
+        record.log.append(
+            {"seq": seq, "kind": "message_posted", "by": by, "key": key, "text": f"text {seq}"}
+        )
+        record.offered.append(Offer(person, key, f"text {seq}", at))
+        record.acknowledged[key] = (seq, at + 0.1)
+    for person, first in (("Ada", 1), ("Grace", 2)):
+        record.seen[person] = [
+            Seen(event["seq"], event["kind"], event.get("key"), 4.0 * event["seq"] + 0.2)
+            for event in record.log[first - 1 :]
+        ]
+    record.welcomes = {"Ada": [0.5], "Grace": [0.6, 11.0]}
+    record.troubles = {"Grace": [Trouble(10.0, 10.0, "a cut")]}
+    record.good = {"Ada": [(0.5, INFINITE)], "Grace": [(0.6, 10.0), (11.0, INFINITE)]}
+    record.outboxes_left = {"Ada": 0, "Grace": 0}
+    return record
+
+
+def test_a_good_record_passes() -> None:
+    verdict = judge(good_record())
+
+    assert verdict.breaches == []
+    assert verdict.slowest_recovery == pytest.approx(1.0)
+    assert verdict.recoveries == 1
+    assert verdict.live_checks == 8
+
+
+def an_acknowledged_post_is_not_in_the_log(record: Record) -> None:
+    del record.log[-1]
+    for seen in record.seen.values():
+        del seen[-1]
+
+
+def a_post_never_arrived(record: Record) -> None:
+    record.offered.append(Offer("Ada", "key-7", "text 7", 28.0))
+
+
+def a_post_was_never_acknowledged(record: Record) -> None:
+    del record.acknowledged["key-3"]
+
+
+def a_post_is_still_in_an_outbox(record: Record) -> None:
+    record.outboxes_left["Ada"] = 1
+
+
+def somebody_missed_the_end(record: Record) -> None:
+    del record.seen["Grace"][-1]
+
+
+def a_post_was_refused(record: Record) -> None:
+    record.failed["key-3"] = "internal"
+
+
+def a_key_is_in_the_log_twice(record: Record) -> None:
+    record.log.append({**record.log[2], "seq": 7})
+    for seen in record.seen.values():
+        seen.append(Seen(7, "message_posted", "key-3", 28.2))
+
+
+def somebody_saw_an_event_twice(record: Record) -> None:
+    record.seen["Grace"].append(record.seen["Grace"][-1])
+
+
+def two_events_were_swapped_for_somebody(record: Record) -> None:
+    seen = record.seen["Grace"]
+    seen[1], seen[2] = seen[2], seen[1]
+
+
+def a_sender_was_overtaken_by_themselves(record: Record) -> None:
+    record.offered[0], record.offered[2] = record.offered[2], record.offered[0]
+
+
+def somebody_has_a_silent_gap(record: Record) -> None:
+    del record.seen["Grace"][2]
+
+
+def somebody_missed_the_beginning(record: Record) -> None:
+    del record.seen["Grace"][0]
+
+
+def the_log_has_a_hole(record: Record) -> None:
+    del record.log[3]
+
+
+def somebody_had_to_start_anew(record: Record) -> None:
+    record.resets["Grace"] = [4]
+
+
+def the_text_is_another(record: Record) -> None:
+    record.log[3]["text"] = "not what was typed"
+
+
+def the_author_is_another(record: Record) -> None:
+    record.log[3]["by"] = "m-ada"
+
+
+def the_acknowledgement_named_another_number(record: Record) -> None:
+    record.acknowledged["key-4"] = (5, 16.1)
+
+
+def somebody_saw_another_event_under_a_number(record: Record) -> None:
+    record.seen["Ada"][3] = replace(record.seen["Ada"][3], key="key-9")
+
+
+def there_is_a_message_nobody_wrote(record: Record) -> None:
+    record.log.append(
+        {"seq": 7, "kind": "message_posted", "by": "m-ada", "key": "ghost", "text": "boo"}
+    )
+    for seen in record.seen.values():
+        seen.append(Seen(7, "message_posted", "ghost", 28.2))
+
+
+def an_event_came_late_on_a_good_line(record: Record) -> None:
+    one = record.seen["Ada"][3]
+    record.seen["Ada"][3] = replace(one, at=one.at + LIVE_SECONDS + 0.1)
+
+
+def somebody_took_long_to_come_back(record: Record) -> None:
+    record.welcomes["Grace"][1] = 15.5
+    record.good["Grace"][1] = (15.5, INFINITE)
+
+
+def somebody_never_came_back(record: Record) -> None:
+    del record.welcomes["Grace"][1]
+    del record.good["Grace"][1]
+
+
+def somebody_was_announced_as_gone(record: Record) -> None:
+    record.log.append({"seq": 7, "kind": "member_left", "by": "m-grace", "reason": "gone"})
+    for seen in record.seen.values():
+        seen.append(Seen(7, "member_left", None, 28.2))
+
+
+def somebody_was_announced_again(record: Record) -> None:
+    record.log.append({"seq": 7, "kind": "member_joined", "by": "m-grace"})
+    for seen in record.seen.values():
+        seen.append(Seen(7, "member_joined", None, 28.2))
+
+
+@pytest.mark.parametrize(
+    ("doctor", "kind"),
+    [
+        (an_acknowledged_post_is_not_in_the_log, "lost"),
+        (a_post_never_arrived, "lost"),
+        (a_post_was_never_acknowledged, "lost"),
+        (a_post_is_still_in_an_outbox, "lost"),
+        (somebody_missed_the_end, "lost"),
+        (a_post_was_refused, "refused"),
+        (a_key_is_in_the_log_twice, "doubled"),
+        (somebody_saw_an_event_twice, "doubled"),
+        (two_events_were_swapped_for_somebody, "order"),
+        (a_sender_was_overtaken_by_themselves, "order"),
+        (somebody_has_a_silent_gap, "gap"),
+        (somebody_missed_the_beginning, "gap"),
+        (the_log_has_a_hole, "gap"),
+        (somebody_had_to_start_anew, "gap"),
+        (the_text_is_another, "differs"),
+        (the_author_is_another, "differs"),
+        (the_acknowledgement_named_another_number, "differs"),
+        (somebody_saw_another_event_under_a_number, "differs"),
+        (there_is_a_message_nobody_wrote, "differs"),
+        (an_event_came_late_on_a_good_line, "late"),
+        (somebody_took_long_to_come_back, "recovery"),
+        (somebody_never_came_back, "recovery"),
+        (somebody_was_announced_as_gone, "presence"),
+        (somebody_was_announced_again, "presence"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_doctored_record_is_found(doctor: Callable[[Record], None], kind: str) -> None:
+    record = good_record()
+
+    doctor(record)
+
+    assert kind in {breach.kind for breach in judge(record).breaches}
+
+
+def test_a_trouble_within_a_trouble_starts_the_clock_again() -> None:
+    record = good_record()
+    record.troubles["Grace"].append(Trouble(14.0, 14.0, "another cut"))
+    record.welcomes["Grace"][1] = 18.5
+    record.good["Grace"][1] = (18.5, INFINITE)
+
+    verdict = judge(record)
+
+    assert verdict.breaches == []
+    assert verdict.slowest_recovery == pytest.approx(4.5)
