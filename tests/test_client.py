@@ -1,6 +1,7 @@
 """The Python client, against real servers and lines that are cut."""
 
 import json
+import queue
 import re
 import socket
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flask_chat.client import Post, Refused, RoomClient, Unreachable
+from flask_chat.client.line import _PacketQueue
 from flask_chat.client.outbox import INTERNAL_TRIES, Outbox
 from flask_chat.client.timeline import Timeline
 from tests.conftest import StartServer
@@ -211,6 +213,16 @@ class TestLosingTheLine:
         monkeypatch.setattr(ada._line, "emit", lambda *ignored: None)  # swallowed on the way
 
         assert ada.post("into the void").wait(WAIT_SECONDS)
+
+    def test_a_line_lost_just_after_something_was_sent_is_noticed_at_once(self) -> None:
+        packets = _PacketQueue()
+        packets.put("a pong")
+        packets.put(None)
+
+        assert packets.get() == "a pong"
+        with pytest.raises(queue.Empty):
+            packets.get(block=False)
+        assert packets.get() is None
 
     def test_a_client_that_missed_too_much_is_told(
         self, start_server: StartServer, rooms: ExitStack

@@ -4,6 +4,7 @@ python-socketio's own reconnecting is off, and every connection is a client of i
 lost one is left behind. Its handlers run in threads of their own: events may overtake each other.
 """
 
+import queue
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -29,6 +30,20 @@ class Listener(Protocol):
         """Refused or lost: look at the line."""
 
 
+class _PacketQueue(queue.Queue[Any]):
+    """What the Engine.IO client is to send. None, the end of it, is only found by a waiting get.
+
+    Its writer collects all that is there, and an end it finds behind a packet is forgotten: the
+    loss of the line would be noticed half a minute later.
+    """
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        with self.mutex:
+            if not block and self.queue and self.queue[0] is None:
+                raise queue.Empty
+        return super().get(block, timeout)
+
+
 class Line:
     """Tells a listener what comes in. `refusal` is set when the server did not want us."""
 
@@ -40,6 +55,7 @@ class Line:
         self._client = socketio.Client(
             reconnection=False, handle_sigint=False, request_timeout=patience_seconds
         )
+        self._client.eio.queue = _PacketQueue()
         self._client.on("connect_error", self._refused)
         self._client.on("disconnect", self._disconnected)
         self._client.on("welcome", self._welcomed)

@@ -473,7 +473,7 @@ class RoomClient:
             self._passing_over = True
 
     def _is_own_joining(self, event: Event) -> bool:
-        return event["kind"] == "member_joined" and event.get("by") == self.me["member_id"]
+        return bool(event["kind"] == "member_joined" and event.get("by") == self.me["member_id"])
 
     def _take(self, events: list[Event]) -> None:
         for event in self._timeline.add(events):

@@ -22,7 +22,8 @@ from typing import Any
 
 import requests
 
-from tests.chaos.checker import Record, Verdict, judge
+from tests.chaos.browsers import Browsers, add_to, judge_pages
+from tests.chaos.checker import Offer, Record, Verdict, judge
 from tests.chaos.faults import CUTS, HOLES, TRICKS, faults_for
 from tests.chaos.people import NAMES, Regular
 from tests.chaos.world import Lines, Mortal, Proxy
@@ -47,6 +48,7 @@ class Plan:
     most_seconds: float = 720.0
     fault_pause_seconds: float = 1.0
     post_pause_seconds: float = 0.7
+    browsers: bool = True
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Report:
     seconds: float = 0.0
     slowest_start: float = 0.0
     complaints: list[str] = field(default_factory=list)
+    pages: dict[str, int] = field(default_factory=dict)
 
     @property
     def cuts(self) -> int:
@@ -88,6 +91,7 @@ class Report:
             "at": ", ".join(f"{step} {n}" for step, n in self.steps.most_common()),
             "server": f"{self.kills} kill -9, {self.stops} SIGTERM, "
             f"slowest start {self.slowest_start:.1f} s",
+            "browsers": ", ".join(f"{what} {n}" for what, n in sorted(self.pages.items())),
             "lines lost without a fault": str(self.without_fault),
             "lost": str(verdict.count("lost", "refused", "differs")),
             "doubled": str(verdict.count("doubled")),
@@ -122,6 +126,7 @@ class Chaos:
         self._proxy = Proxy(self._server.port)
         self._record = Record()
         self._people = [Regular(name, self._record) for name in NAMES]
+        self._browsers: Browsers | None = None
 
     def run(self) -> Report:
         """All of it."""
@@ -156,6 +161,9 @@ class Chaos:
             )
             for _ in range(3 * self._plan.cuts // len(self._people) + 10):
                 self._proxy.plans(person.name, next(faults))
+        if self._plan.browsers:
+            self._browsers = Browsers(self._proxy, code, self._plan.seed)
+            self._browsers.start()
         for person in self._people[:POSTERS]:
             person.starts_posting(self._plan.seed, self._plan.post_pause_seconds)
 
@@ -192,6 +200,10 @@ class Chaos:
         time.sleep(0.5)
         for person in self._people:
             person.stops_posting()
+        if self._browsers is not None:
+            self._browsers.settle()
+            if self._browsers.failure is not None:
+                self._complaints.append(f"browsers: {self._browsers.failure!r}")
         self._wait_or_complain(
             lambda: all(person.has_settled() for person in self._people),
             SETTLE_SECONDS,
@@ -200,7 +212,8 @@ class Chaos:
         # One last word over good lines: a frame lost at the very end shows with the next.
         poster = self._people[0]
         last = poster.client.post("the last word", key="last-word")
-        self._record.offered.append(_offer(poster.name, "last-word", "the last word"))
+        offer = Offer(poster.name, "last-word", "the last word", time.monotonic())
+        self._record.offered.append(offer)
         try:
             self._record.acknowledged["last-word"] = (last.wait(10), time.monotonic())
         except Exception as error:
@@ -233,7 +246,11 @@ class Chaos:
             record.troubles[person.name] = [t for t in lines.troubles if t.start < ended]
             record.good[person.name] = lines.good
             without_fault += sum(at < ended for at in lines.without_fault)
+        if self._browsers is not None:
+            add_to(record, self._browsers)
         verdict = judge(record)
+        if self._browsers is not None:
+            verdict.breaches.extend(judge_pages(record, self._browsers))
         return Report(
             plan=self._plan,
             record=record,
@@ -245,6 +262,7 @@ class Chaos:
             without_fault=without_fault,
             seconds=time.monotonic() - self._started_at,
             slowest_start=self._server.slowest_start,
+            pages=self._browsers.done if self._browsers is not None else {},
             complaints=[*self._complaints, *self._server.faults_logged()[:5]],
         )
 
@@ -283,12 +301,6 @@ def read_log(url: str, code: str, token: str) -> list[dict[str, Any]]:
             return events
 
 
-def _offer(person: str, key: str, text: str) -> Any:
-    from tests.chaos.checker import Offer
-
-    return Offer(person, key, text, time.monotonic())
-
-
 def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
     until = time.monotonic() + seconds
     while not condition():
@@ -310,6 +322,7 @@ def main() -> int:
     parser.add_argument("--outage-seconds", type=float, default=60.0)
     parser.add_argument("--quiet-seconds", type=float, default=30.0)
     parser.add_argument("--most-seconds", type=float, default=720.0)
+    parser.add_argument("--no-browsers", dest="browsers", action="store_false")
     options = parser.parse_args()
     print(f"chaos with --seed {options.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))

@@ -19,6 +19,7 @@ def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
         quiet_seconds=2,
         most_seconds=60,
         fault_pause_seconds=0.5,
+        browsers=False,
     )
 
     report = Chaos(plan, tmp_path).run()
