@@ -4,6 +4,7 @@ Runs in a thread of its own, as Playwright wants it. What pages show is compared
 end, since a page tells no times.
 """
 
+import queue
 import re
 import threading
 import time
@@ -77,16 +78,17 @@ class Reader:
         self._page = self._context.new_page()
         self._again(lambda page: page.goto(f"{self._url}/r/{self._code}"))
 
-    def has_settled(self) -> bool:
-        """Whether everything is sent and shown as such."""
+    def has_settled(self, last_seq: int) -> bool:
+        """Whether everything is sent and shown as such, up to the last message."""
         waiting = self._page.locator(".message[data-mine] .state:not([data-state=kept])")
         is_online = self._page.locator("#room[data-connection=online]").count() == 1
-        return is_online and waiting.count() == 0
+        last = self._page.locator(f".message[data-seq='{last_seq}']")
+        return is_online and waiting.count() == 0 and last.count() == 1
 
     def shows(self) -> Shown:
         read = """() => [...document.querySelectorAll("#lines .message")].map((line) => [
             Number(line.dataset.seq ?? 0), line.querySelector(".text").textContent,
-            line.querySelector(".state").dataset.state])"""
+            line.querySelector(".state")?.dataset.state ?? ""])"""
         lines: list[tuple[int, str, str]] = self._page.evaluate(read)
         return Shown(
             [(seq, text) for seq, text, _ in lines if seq],
@@ -115,6 +117,7 @@ class Browsers:
         self._chance = Random(f"{seed} browsers")
         self._urls = {name: proxy.link(name) for name in NAMES}
         self._stopping = threading.Event()
+        self._last_seq: queue.Queue[int] = queue.Queue()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self.done: dict[str, int] = {}  # what they did → how often
         self.failure: BaseException | None = None
@@ -125,9 +128,13 @@ class Browsers:
     def start(self) -> None:
         self._thread.start()
 
-    def settle(self) -> None:
-        """Stop doing things, wait until everything is sent, and look at the pages."""
+    def stop(self) -> None:
+        """Do nothing more."""
         self._stopping.set()
+
+    def look(self, last_seq: int) -> None:
+        """Wait until everything is sent, and until the pages show the last message; read them."""
+        self._last_seq.put(last_seq)
         self._thread.join(2 * SETTLE_SECONDS + 120)
         if self._thread.is_alive():
             self.failure = AssertionError("the browsers do not come to an end")
@@ -148,10 +155,10 @@ class Browsers:
                     self._do_something(reader)
         finally:
             self.offers = [offer for reader in readers for offer in reader.offers]
+        last_seq = self._last_seq.get(timeout=SETTLE_SECONDS)
         until = time.monotonic() + SETTLE_SECONDS
-        while time.monotonic() < until and not all(each.has_settled() for each in readers):
+        while time.monotonic() < until and not all(each.has_settled(last_seq) for each in readers):
             time.sleep(0.2)
-        time.sleep(1.0)
         self.shown = {reader.name: reader.shows() for reader in readers}
 
     def _do_something(self, reader: Reader) -> None:

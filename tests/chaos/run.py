@@ -46,7 +46,7 @@ class Plan:
     outage_seconds: float = 60.0
     quiet_seconds: float = 30.0  # cuts only, before the first kill
     most_seconds: float = 720.0
-    fault_pause_seconds: float = 1.0
+    fault_pause_seconds: float = 0.5
     post_pause_seconds: float = 0.7
     browsers: bool = True
 
@@ -201,9 +201,7 @@ class Chaos:
         for person in self._people:
             person.stops_posting()
         if self._browsers is not None:
-            self._browsers.settle()
-            if self._browsers.failure is not None:
-                self._complaints.append(f"browsers: {self._browsers.failure!r}")
+            self._browsers.stop()
         self._wait_or_complain(
             lambda: all(person.has_settled() for person in self._people),
             SETTLE_SECONDS,
@@ -218,6 +216,11 @@ class Chaos:
             self._record.acknowledged["last-word"] = (last.wait(10), time.monotonic())
         except Exception as error:
             self._complaints.append(f"the last word: {error!r}")
+            return
+        if self._browsers is not None:
+            self._browsers.look(last.wait(0))
+            if self._browsers.failure is not None:
+                self._complaints.append(f"browsers: {self._browsers.failure!r}")
 
     def _read_log(self) -> None:
         poster = self._people[0].client
