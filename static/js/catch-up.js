@@ -17,6 +17,7 @@ export class CatchUp {
    * @param {object} given.heard
    * @param {(history: History) => void} given.heard.missed events for a hole, in order
    * @param {(history: History) => void} given.heard.older events that stand in front now
+   * @param {() => void} given.heard.unanswered the hole is still there
    * @param {() => void} given.heard.gone what is missing is no longer kept: start over from the newest
    */
   constructor({ timeline, ask, heard }) {
@@ -25,14 +26,17 @@ export class CatchUp {
     this.#heard = heard;
   }
 
-  /** Until nothing is missing, or the line is lost: then the next welcome brings it. */
+  /** Until nothing is missing; `unanswered` when it stays. On a new line the welcome brings it. */
   async fillHole() {
     if (this.#isFilling) return;
     this.#isFilling = true;
     while (this.#timeline.hasHole && this.#timeline.last !== null) {
       const last = this.#timeline.last;
       const reply = await this.#ask({ after: last, limit: PAGE_EVENTS });
-      if (!reply?.ok) break;
+      if (!reply?.ok) {
+        this.#heard.unanswered();
+        break;
+      }
       this.#heard.missed(reply);
       if (this.#timeline.last !== last) continue;
       this.#heard.gone();

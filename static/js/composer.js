@@ -15,8 +15,6 @@ export class Composer {
   #limit;
   #heard;
   #waitUntil = 0;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #ticking;
   #isTouch = window.matchMedia("(pointer: coarse)");
   /** @type {AbortController | null} */
   #listening = null;
@@ -60,7 +58,6 @@ export class Composer {
 
   stop() {
     this.#listening?.abort();
-    clearInterval(this.#ticking);
   }
 
   get text() {
@@ -74,12 +71,13 @@ export class Composer {
     this.#text.focus();
   }
 
+  focus() {
+    this.#text.focus({ preventScroll: true });
+  }
+
   /** Shows that messages go out slowly now; they are taken all the same. @param {number} until ms, 0 for not */
   slow(until) {
-    if (until === this.#waitUntil) return;
     this.#waitUntil = until;
-    clearInterval(this.#ticking);
-    if (until) this.#ticking = setInterval(() => this.#drawWait(), 250);
     this.#drawWait();
   }
 
@@ -146,7 +144,6 @@ export class Composer {
   #drawWait() {
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
     const isSlow = this.#waitUntil > 0 && seconds > 0;
-    if (!isSlow) clearInterval(this.#ticking);
     flag(this.#form, "slow", isSlow);
     this.#wait.textContent = isSlow ? String(seconds) : "";
   }

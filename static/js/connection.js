@@ -9,10 +9,13 @@ import { isFinal } from "./ending.js";
 /** @import { ChatError, ConnectionState, Event, Reply, Welcome } from "./types.d.ts" */
 
 const ANSWER_MS = 10_000;
-const PROBE_MS = 4000;
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 20_000;
-const LONG_HIDDEN_MS = 30_000;
+const PROBE_MS = 3000;
+const ENTER_MS = 15_000; // from the first byte to the welcome
+const HASTE_MS = 2000; // an attempt older than this is given up when there is a reason to hurry
+const GIVEN_UP_MS = 45_000; // after this long without a sign of life the server has closed the line
+const FIRST_PAUSE_MS = 2000;
+const LONGEST_PAUSE_MS = 10_000; // half the leave grace, so that nobody is told to have left for a late attempt
+const SHORTEST_PAUSE_MS = 100;
 const SERVICE_RESTART = 1012; // RFC 6455 §7.4.1 and its registry
 const GOING_AWAY = 1001; // what our server closes with, too, with the reason "server is stopping"
 
@@ -23,14 +26,15 @@ export class Connection {
   /** @type {ConnectionState} */
   #state = { name: "connecting", since: Date.now(), attempt: 0 };
   #lostAt = Date.now();
+  #triedAt = 0;
   #attempt = 0;
   #isClosed = false;
+  #isAside = false;
+  #isRestarting = false;
+  #isProbing = false;
   #isStopping = false;
-  #hiddenAt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** @type {AbortController | null} */
-  #listening = null;
 
   /**
    * @param {object} given
@@ -66,18 +70,11 @@ export class Connection {
 
   start() {
     const socket = this.#socket;
-    socket.on("connect", () => this.#awaitWelcome());
     socket.on("welcome", (welcome) => this.#welcome(welcome));
     socket.on("event", (event) => this.#heard.event(event));
     socket.on("typing", (typing) => this.#heard.typing(typing));
     socket.on("connect_error", (error) => this.#refused(error));
     socket.on("disconnect", (_reason, details) => this.#lost(details));
-    this.#listening = new AbortController();
-    const { signal } = this.#listening;
-    window.addEventListener("online", () => this.wake(), { signal });
-    window.addEventListener("offline", () => this.#check(), { signal });
-    window.addEventListener("pageshow", (event) => event.persisted && this.#check(), { signal });
-    document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
     this.#connect();
   }
 
@@ -86,21 +83,54 @@ export class Connection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#listening?.abort();
     this.#socket.disconnect();
     this.#tell({ name: "closed", error });
   }
 
-  /** Tries again now instead of waiting. */
-  wake() {
-    if (this.#isClosed || this.#socket.connected || this.#state.name === "connecting") return;
+  /** Closes while the page is put aside: with an open line it could not be brought out again. */
+  suspend() {
+    if (this.#isClosed || this.#isAside) return;
+    this.#isAside = true;
+    this.#lostAt = Date.now();
+    clearTimeout(this.#timer);
+    this.#socket.disconnect();
+    this.#tell({ name: "connecting", since: this.#lostAt, attempt: 0 });
+  }
+
+  /** Comes back after `suspend`. */
+  resume() {
+    if (this.#isClosed || !this.#isAside) return;
+    this.#isAside = false;
+    this.#lostAt = Date.now();
     this.#attempt = 0;
     this.#connect();
   }
 
-  /** Drops the line and comes back, asking again from `after`. */
+  /** Tries again now instead of waiting, also when an attempt hangs. */
+  wake() {
+    if (this.#isClosed || this.#isAside || this.#socket.connected) return;
+    if (this.#state.name === "connecting" && Date.now() - this.#triedAt < HASTE_MS) return;
+    this.#attempt = 0;
+    this.#socket.disconnect();
+    this.#connect();
+  }
+
+  /** A line that looks open may be dead: asks for a sign of life. @param {number} asleepMs for how long nothing was heard for certain */
+  async doubt(asleepMs) {
+    if (!this.#socket.connected) return this.wake();
+    if (asleepMs > GIVEN_UP_MS) return this.restart();
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    const answer = await this.ask("history", { after: this.#after() ?? 0, limit: 1 }, PROBE_MS);
+    this.#isProbing = false;
+    if (answer === null) this.restart();
+  }
+
+  /** Drops the line and comes back at once, asking again from `after`. */
   restart() {
-    if (this.#socket.connected) this.#socket.io.engine.close();
+    if (!this.#socket.connected) return;
+    this.#isRestarting = true;
+    this.#socket.io.engine.close();
   }
 
   /**
@@ -128,13 +158,21 @@ export class Connection {
   #connect() {
     clearTimeout(this.#timer);
     this.#attempt += 1;
+    this.#triedAt = Date.now();
+    this.#timer = setTimeout(() => this.#giveUp(), ENTER_MS);
     this.#tell({ name: "connecting", since: this.#lostAt, attempt: this.#attempt });
     this.#socket.connect();
   }
 
-  #awaitWelcome() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.restart(), ANSWER_MS);
+  /** The server takes the line but does not let us in. */
+  #giveUp() {
+    this.#isRestarting = false;
+    if (this.#socket.connected) {
+      this.#socket.io.engine.close();
+    } else {
+      this.#socket.disconnect();
+      this.#comeBack();
+    }
   }
 
   /** @param {Welcome} welcome */
@@ -143,30 +181,32 @@ export class Connection {
     this.#attempt = 0;
     this.#isStopping = false;
     this.#heard.welcome(welcome);
-    this.#tell({ name: "online" });
+    if (!this.#isClosed) this.#tell({ name: "online" });
   }
 
   /** @param {Error & {data?: ChatError}} failure */
   #refused(failure) {
+    if (this.#isClosed || this.#isAside) return;
     const error = failure.data;
     if (error && isFinal(error.code)) return this.stop(error);
-    this.#comeBack({ error, pauseMs: (error?.retry_after_seconds ?? 0) * 1000 });
+    this.#comeBack(error);
   }
 
-  /** @param {any} details */
+  /** Whoever closed it, also the server: it comes back until the log says that this is over. @param {any} details */
   #lost(details) {
-    if (this.#isClosed) return;
-    this.#lostAt = Date.now();
+    if (this.#isClosed || this.#isAside) return;
+    if (this.#state.name === "online") this.#lostAt = Date.now();
     this.#isStopping = saysStopping(details?.context);
-    this.#comeBack({});
+    const isWished = this.#isRestarting && this.#attempt === 0;
+    this.#isRestarting = false;
+    if (isWished) this.#connect();
+    else this.#comeBack();
   }
 
-  /** @param {{error?: ChatError, pauseMs?: number}} given */
-  #comeBack({ error, pauseMs = 0 }) {
+  /** @param {ChatError} [error] */
+  #comeBack(error) {
     clearTimeout(this.#timer);
-    const jitter = 0.5 + Math.random();
-    const backOff = Math.min(FIRST_PAUSE_MS * 2 ** this.#attempt, LONGEST_PAUSE_MS) * jitter;
-    const pause = Math.max(pauseMs, this.#attempt === 0 ? backOff / 2 : backOff);
+    const pause = drawPause(this.#attempt, error?.retry_after_seconds);
     const until = Date.now() + pause;
     this.#timer = setTimeout(() => this.#connect(), pause);
     // Offline or not, it goes on trying: a laptop without any network still reaches its own server.
@@ -181,28 +221,24 @@ export class Connection {
     });
   }
 
-  #visibilityChanged() {
-    if (document.visibilityState === "hidden") {
-      this.#hiddenAt = Date.now();
-    } else if (Date.now() - this.#hiddenAt > LONG_HIDDEN_MS) {
-      this.#check();
-    } else {
-      this.wake();
-    }
-  }
-
-  /** A line that looks open may be dead after sleep: asks for a sign of life. */
-  async #check() {
-    if (!this.#socket.connected) return this.wake();
-    const answer = await this.ask("history", { after: this.#after() ?? 0, limit: 1 }, PROBE_MS);
-    if (answer === null) this.restart();
-  }
-
   /** @param {ConnectionState} state */
   #tell(state) {
     this.#state = state;
     this.#heard.state(state);
   }
+}
+
+/**
+ * How long to wait before an attempt, in ms. The whole of the pause is drawn by chance, not a little around a fixed
+ * one, so that the thousands a stopped server has lost spread evenly.
+ * @param {number} attempt how many have failed before
+ * @param {number} [retryAfterSeconds] when the server wants to see us at the earliest
+ * @param {() => number} [random]
+ */
+export function drawPause(attempt, retryAfterSeconds = 0, random = Math.random) {
+  const longest = Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
+  const drawn = SHORTEST_PAUSE_MS + random() * (longest - SHORTEST_PAUSE_MS);
+  return retryAfterSeconds * 1000 + drawn;
 }
 
 /** Whether a WebSocket was closed since the server goes down, and not for our own sake. @param {CloseEvent | undefined} close */

@@ -1,29 +1,58 @@
 /**
- * What I have said and the server has not acknowledged yet. Sends one item at a time, in order, with the
- * same key until it is acknowledged; waits when told to; keeps everything in the store it was given.
+ * What this member has said and the server has not acknowledged yet, in all tabs of this browser. Sends one
+ * item at a time, in order, with the same key until it is acknowledged; waits when told to. Where items are
+ * kept is outbox-store.js, which tab's turn it is turns.js, what the tabs tell each other tabs.js.
  * Knows no page and no socket.
+ *
+ * Why order holds: items have a `place`; a tab's own places rise and become known to the others in that order;
+ * and the next one is only sent once the one before is acknowledged. So when the server sees a key for the
+ * first time it has all earlier ones of that tab, even if two tabs were to send at once.
  */
 
 import { drawKey } from "./lib/keys.js";
-import { keysStarting, recall, remember } from "./lib/storage.js";
 
-/** @import { ChatError, ItemStore, OutboxItem, Posted, Reply } from "./types.d.ts" */
+/** @import { ChatError, ItemStore, OutboxItem, Posted, Reply, TabChannel, TabMessage, Turns } from "./types.d.ts" */
 
 const STALE_MS = 10 * 60_000;
-const FORGET_MS = 7 * 24 * 3_600_000;
 const SLOWEST_RETRY_SECONDS = 60;
-const TEMPORARY = new Set(["too_fast", "unavailable", "timeout"]);
+const PACE_SLACK_MS = 50;
+const INTERNAL_TRIES = 5; // a server that fails on one message every time must not hold back the others
+const PASSING = new Set([
+  "too_fast",
+  "unavailable",
+  "timeout",
+  "server_full",
+  "room_full",
+  "connections_exceeded",
+]);
+/** @type {ChatError} */
+const STALE = { code: "stale", message: "It was written more than ten minutes ago" };
 
 export class Outbox {
-  /** @type {OutboxItem[]} in the order they were written */
+  /** @type {OutboxItem[]} in the order of `place` */
   #items = [];
+  /** @type {Set<string>} keys known to be in the store, so that their absence tells that another tab removed them */
+  #stored = new Set();
+  /** @type {Set<string>} keys that only this page holds, since nothing would keep them */
+  #fragile = new Set();
+  /** @type {Set<string>} keys that have arrived or were discarded: late news about them is old */
+  #gone = new Set();
+  /** @type {Map<string, number>} key → how often the server failed on it */
+  #failures = new Map();
   #store;
+  #turns;
+  #tabs;
   #send;
   #changed;
   #now;
-  #online = false;
-  #sending = false;
+  #place = 0;
+  #isOnline = false;
+  #onlineSince = 0;
+  #isFlushing = false;
   #waitUntil = 0;
+  /** @type {ChatError | null} why it waits */
+  #waitError = null;
+  #paceMs = 0;
   #timeouts = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -31,12 +60,16 @@ export class Outbox {
   /**
    * @param {object} given
    * @param {ItemStore} given.store
+   * @param {Turns} given.turns
+   * @param {TabChannel} given.tabs
    * @param {(item: OutboxItem) => Promise<Reply<Posted> | null>} given.send null when no answer came
    * @param {() => void} given.changed called after every change of `items`
    * @param {() => number} [given.now]
    */
-  constructor({ store, send, changed, now = Date.now }) {
+  constructor({ store, turns, tabs, send, changed, now = Date.now }) {
     this.#store = store;
+    this.#turns = turns;
+    this.#tabs = tabs;
     this.#send = send;
     this.#changed = changed;
     this.#now = now;
@@ -47,46 +80,60 @@ export class Outbox {
     return this.#items;
   }
 
-  /** How many the user would miss if this were all. */
+  /** How many are on their way, or will be. */
   get waitingCount() {
-    return this.#items.filter(({ state }) => state === "waiting" || state === "sending").length;
+    return this.#items.filter(isUnderWay).length;
   }
 
-  /** Until when the server asked us to wait; 0 when it did not. */
-  get waitUntil() {
-    return this.#waitUntil > this.#now() ? this.#waitUntil : 0;
+  /** Those that wait for their writer to say whether they should still go. */
+  get stale() {
+    return this.#items.filter(({ error }) => error?.code === STALE.code);
   }
 
-  /** Brings back what an earlier page could not send; what is old asks first. */
+  /** Whether closing this page would lose something. */
+  get isFragile() {
+    return this.#fragile.size > 0;
+  }
+
+  /**
+   * Whether it goes slowly now, until when (of all of them, as far as that can be told), and why.
+   * @returns {{until: number, error: ChatError | null} | null}
+   */
+  get wait() {
+    const now = this.#now();
+    if (this.#waitUntil <= now || this.waitingCount === 0) return null;
+    return {
+      until: Math.max(this.#waitUntil, now + this.waitingCount * this.#paceMs),
+      error: this.#waitError,
+    };
+  }
+
+  /** Brings back what earlier pages and other tabs have not sent yet. May be called again after `stop`. */
   async start() {
-    const kept = await this.#store.all();
-    const known = new Set(this.#items.map(({ key }) => key));
-    const returned = kept
-      .filter(({ key }) => !known.has(key))
-      .sort((a, b) => a.written_at - b.written_at);
-    for (const item of returned) this.#revive(item);
-    this.#items = [...returned, ...this.#items];
-    if (returned.length > 0) this.#changed();
+    this.#tabs.start((message) => this.#hear(message));
+    await this.#load();
     this.#flush();
   }
 
-  /** @param {OutboxItem} item */
-  #revive(item) {
-    if (item.state === "failed") return;
-    const isStale = this.#now() - item.written_at > STALE_MS;
-    item.state = isStale ? "failed" : "waiting";
-    if (isStale) item.error = { code: "stale", message: "It was written a while ago" };
-  }
-
+  /** Rests until the next `start`: no timers, no turn held, no channel open. */
   stop() {
+    this.setOnline(false);
     clearTimeout(this.#timer);
-    this.#online = false;
+    this.#waitUntil = 0;
+    this.#turns.stop();
+    this.#tabs.stop();
   }
 
   /** Takes a message from its user; from here on it is not lost. @param {string} text @returns {OutboxItem} */
   add(text) {
     /** @type {OutboxItem} */
-    const item = { key: drawKey(), text, written_at: this.#now(), state: "waiting" };
+    const item = {
+      key: drawKey(),
+      text,
+      written_at: this.#now(),
+      place: this.#nextPlace(),
+      state: "waiting",
+    };
     this.#items.push(item);
     this.#keep(item);
     this.#changed();
@@ -94,10 +141,11 @@ export class Outbox {
     return item;
   }
 
-  /** Whether posts can reach the server now. @param {boolean} online */
-  setOnline(online) {
-    this.#online = online;
-    if (online) this.#flush();
+  /** Whether posts can reach the server now. @param {boolean} isOnline */
+  setOnline(isOnline) {
+    if (isOnline && !this.#isOnline) this.#onlineSince = this.#now();
+    this.#isOnline = isOnline;
+    if (isOnline) this.#flush();
   }
 
   /** @param {string} key */
@@ -105,8 +153,9 @@ export class Outbox {
     const item = this.#find(key);
     if (item?.state !== "failed") return;
     item.state = "waiting";
-    item.written_at = this.#now();
+    item.agreed_at = this.#now();
     delete item.error;
+    this.#failures.delete(key);
     this.#keep(item);
     this.#changed();
     this.#flush();
@@ -115,13 +164,22 @@ export class Outbox {
   /** Throws an item away and returns its text. @param {string} key */
   discard(key) {
     const item = this.#find(key);
+    if (!item) return "";
     this.#drop(key);
-    return item?.text ?? "";
+    this.#store.remove(key);
+    this.#tabs.tell({ type: "removed", key });
+    this.#changed();
+    return item.text;
   }
 
-  /** The log holds this one now, whether or not its acknowledgement has come. @param {string} key */
-  settle(key) {
-    if (this.#find(key)) this.#drop(key);
+  /** The log shown here holds this one, whether or not its acknowledgement has come. @param {string} key @param {number} seq */
+  settle(key, seq) {
+    const item = this.#find(key);
+    this.#drop(key);
+    if (!item) return;
+    if (item.state !== "kept") this.#tabs.tell({ type: "kept", key, seq }); // others show it until their log has it
+    this.#store.remove(key);
+    this.#changed();
   }
 
   /** Nothing can be sent any more: everything that waits has failed. @param {ChatError} error */
@@ -135,53 +193,187 @@ export class Outbox {
     this.#changed();
   }
 
+  // ---- sending
+
   async #flush() {
-    if (this.#sending || !this.#online || this.waitUntil) return;
-    const item = this.#items.find(({ state }) => state === "waiting");
-    if (!item) return;
-    this.#sending = true;
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    while (this.#isReady()) await this.#turns.take((waited) => this.#sendNext(waited));
+    this.#isFlushing = false;
+  }
+
+  #isReady() {
+    return this.#isOnline && this.#waitUntil <= this.#now() && this.#next() !== undefined;
+  }
+
+  /** @returns {OutboxItem | undefined} */
+  #next() {
+    return this.#items.find(isUnderWay);
+  }
+
+  /** It is this tab's turn. @param {boolean} waited for other tabs, which may have sent some meanwhile */
+  async #sendNext(waited) {
+    if (waited) await this.#load();
+    const item = this.#next();
+    if (!item || !this.#isReady()) return;
+    if (this.#isStale(item)) return this.#ask();
     item.state = "sending";
+    this.#tabs.tell({ type: "sending", key: item.key });
     this.#changed();
     const reply = await this.#send(item);
-    this.#sending = false;
-    if (this.#items.includes(item)) this.#answer(item, reply);
-    this.#flush();
+    if (this.#find(item.key) === item) await this.#answer(item, reply);
+  }
+
+  /** @param {OutboxItem} item */
+  #isStale({ written_at, agreed_at }) {
+    return this.#onlineSince - Math.max(written_at, agreed_at ?? 0) > STALE_MS;
+  }
+
+  /** What is old may no longer be meant: its writer decides. */
+  #ask() {
+    for (const item of this.#items)
+      if (isUnderWay(item) && this.#isStale(item)) this.#fail(item, STALE);
+    this.#changed();
   }
 
   /** @param {OutboxItem} item @param {Reply<Posted> | null} reply */
-  #answer(item, reply) {
-    if (reply === null) {
-      item.state = "waiting";
-      this.#timeouts += 1;
-      if (this.#online) this.#pause(Math.min(2 ** this.#timeouts, SLOWEST_RETRY_SECONDS));
-    } else if (reply.ok) {
-      this.#timeouts = 0;
-      item.state = "kept";
-      item.seq = reply.seq;
-      this.#store.remove(item.key);
-    } else if (TEMPORARY.has(reply.error.code)) {
-      item.state = "waiting";
-      item.error = reply.error;
-      this.#pause(reply.error.retry_after_seconds ?? 1);
-    } else {
-      item.state = "failed";
-      item.error = reply.error;
-      this.#keep(item);
-    }
-    if (reply?.ok) delete item.error;
+  async #answer(item, reply) {
+    if (reply?.ok) return this.#acknowledged(item, reply.seq);
+    item.state = "waiting";
+    this.#tabs.tell({ type: "waiting", key: item.key });
+    if (reply === null) this.#unanswered();
+    else if (this.#isPassing(item.key, reply.error)) this.#refusedForNow(reply.error);
+    else this.#fail(item, reply.error);
     this.#changed();
   }
 
-  /** @param {number} seconds */
-  #pause(seconds) {
+  /** @param {OutboxItem} item @param {number} seq */
+  async #acknowledged(item, seq) {
+    this.#timeouts = 0;
+    item.state = "kept";
+    item.seq = seq;
+    this.#forget(item.key);
+    this.#tabs.tell({ type: "kept", key: item.key, seq });
+    if (this.waitingCount === 0) this.#paceMs = 0;
+    if (this.#paceMs > 0) this.#pause(this.#paceMs, null);
+    this.#changed();
+    await this.#store.remove(item.key); // before the next tab has its turn and looks
+  }
+
+  /** No answer in time, though the line seems to be there. A lost line waits for the next one instead. */
+  #unanswered() {
+    this.#timeouts += 1;
+    const seconds = Math.min(2 ** this.#timeouts, SLOWEST_RETRY_SECONDS);
+    if (this.#isOnline)
+      this.#pause(seconds * 1000, { code: "timeout", message: "The server does not answer" });
+  }
+
+  /** @param {string} key @param {ChatError} error */
+  #isPassing(key, { code }) {
+    if (code !== "internal") return PASSING.has(code);
+    this.#failures.set(key, (this.#failures.get(key) ?? 0) + 1);
+    return (this.#failures.get(key) ?? 0) < INTERNAL_TRIES;
+  }
+
+  /** @param {ChatError} error */
+  #refusedForNow(error) {
+    const perSecond = error.code === "too_fast" ? (error.limit ?? 0) : 0;
+    if (perSecond > 0) this.#paceMs = 1000 / perSecond + PACE_SLACK_MS; // no need to run into it each time
+    const seconds = Math.min(error.retry_after_seconds ?? 1, SLOWEST_RETRY_SECONDS);
+    this.#pause(Math.max(seconds * 1000, PACE_SLACK_MS), error);
+  }
+
+  /** For all tabs, since the server counts the member and not the tab. @param {number} ms @param {ChatError | null} error */
+  #pause(ms, error) {
+    this.#waitFor(this.#now() + ms, error, this.#paceMs);
+    this.#tabs.tell({ type: "wait", until: this.#waitUntil, error, pace_ms: this.#paceMs });
+  }
+
+  /** @param {number} until @param {ChatError | null} error @param {number} paceMs */
+  #waitFor(until, error, paceMs) {
     clearTimeout(this.#timer);
-    const ms = Math.min(Math.max(seconds, 0.1), SLOWEST_RETRY_SECONDS) * 1000;
-    this.#waitUntil = this.#now() + ms;
+    this.#waitUntil = until;
+    this.#waitError = error;
+    this.#paceMs = paceMs;
     this.#timer = setTimeout(() => {
-      this.#waitUntil = 0;
       this.#changed();
       this.#flush();
-    }, ms);
+    }, until - this.#now());
+  }
+
+  // ---- keeping
+
+  /** Rises in every tab, also when the clock is set back; and follows what was heard from other tabs. */
+  #nextPlace() {
+    this.#place = Math.max(this.#now(), this.#place + 1);
+    return this.#place;
+  }
+
+  /** @param {OutboxItem} item @param {ChatError} error */
+  #fail(item, error) {
+    item.state = "failed";
+    item.error = error;
+    this.#keep(item);
+  }
+
+  /** @param {OutboxItem} item */
+  async #keep(item) {
+    /** @type {OutboxItem} */
+    const kept = { ...item, state: item.state === "failed" ? "failed" : "waiting" };
+    this.#tabs.tell({ type: "put", item: kept });
+    const isLasting = await this.#store.put(kept);
+    if (this.#gone.has(item.key)) return void this.#store.remove(item.key);
+    this.#stored.add(item.key);
+    if (isLasting) this.#fragile.delete(item.key);
+    else this.#fragile.add(item.key);
+  }
+
+  /** Makes this tab know what the store knows. */
+  async #load() {
+    const stored = new Set(this.#stored); // what is put from now on may be missing in the answer
+    const kept = await this.#store.all();
+    if (kept === null) return;
+    const keys = new Set(kept.map(({ key }) => key));
+    this.#items = this.#items.filter(
+      ({ key, state }) => state === "kept" || !stored.has(key) || keys.has(key),
+    );
+    for (const item of kept) {
+      if (this.#gone.has(item.key)) this.#store.remove(item.key);
+      else if (!this.#find(item.key)) this.#take(item);
+    }
+    this.#changed();
+  }
+
+  /** @param {OutboxItem} item from the store, or as another tab tells it */
+  #take(item) {
+    const known = this.#find(item.key);
+    if (known?.state === "kept" || this.#gone.has(item.key)) return;
+    if (known) Object.assign(known, { error: undefined }, item);
+    else this.#items.push({ ...item });
+    this.#stored.add(item.key);
+    this.#place = Math.max(this.#place, item.place);
+    this.#items.sort((a, b) => a.place - b.place || (a.key < b.key ? -1 : 1));
+  }
+
+  /** @param {TabMessage} message */
+  #hear(message) {
+    if (message.type === "put") this.#take(message.item);
+    else if (message.type === "wait") this.#waitFor(message.until, message.error, message.pace_ms);
+    else this.#hearAbout(message);
+    this.#changed();
+    this.#flush();
+  }
+
+  /** @param {Exclude<TabMessage, {type: "put"} | {type: "wait"}>} message */
+  #hearAbout(message) {
+    const item = this.#find(message.key);
+    if (message.type === "removed") return this.#drop(message.key);
+    if (message.type === "kept") {
+      this.#forget(message.key);
+      if (item) Object.assign(item, { state: "kept", seq: message.seq });
+    } else if (item?.state === "waiting" || item?.state === "sending") {
+      item.state = message.type;
+    }
   }
 
   /** @param {string} key */
@@ -192,79 +384,19 @@ export class Outbox {
   /** @param {string} key */
   #drop(key) {
     this.#items = this.#items.filter((item) => item.key !== key);
-    this.#store.remove(key);
-    this.#changed();
-  }
-
-  /** @param {OutboxItem} item */
-  #keep(item) {
-    this.#store.put({ ...item, state: item.state === "failed" ? "failed" : "waiting" });
-  }
-}
-
-/** Keeps items for as long as the page lives. @implements {ItemStore} */
-export class MemoryItems {
-  /** @type {Map<string, OutboxItem>} */
-  #items = new Map();
-
-  async all() {
-    return [...this.#items.values()].map((item) => ({ ...item }));
-  }
-
-  /** @param {OutboxItem} item */
-  async put(item) {
-    this.#items.set(item.key, { ...item });
+    this.#forget(key);
   }
 
   /** @param {string} key */
-  async remove(key) {
-    this.#items.delete(key);
+  #forget(key) {
+    this.#gone.add(key);
+    this.#stored.delete(key);
+    this.#fragile.delete(key);
+    this.#failures.delete(key);
   }
 }
 
-/** Keeps items in localStorage, one entry each, so that two tabs of a room do not overwrite each other. @implements {ItemStore} */
-export class LocalItems {
-  #prefix;
-
-  /** @param {string} member_id whose words these are; nobody else's page brings them back */
-  constructor(member_id) {
-    this.#prefix = `outbox:${member_id}:`;
-  }
-
-  async all() {
-    const items = keysStarting(this.#prefix).map((key) => parseItem(recall(key)));
-    return items.filter((item) => item !== null);
-  }
-
-  /** @param {OutboxItem} item */
-  async put(item) {
-    remember(this.#prefix + item.key, JSON.stringify(item));
-  }
-
-  /** @param {string} key */
-  async remove(key) {
-    remember(this.#prefix + key, null);
-  }
-}
-
-/** Words nobody came back for in a week are let go. @param {number} now */
-export function sweepOutboxes(now) {
-  for (const key of keysStarting("outbox:")) {
-    const item = parseItem(recall(key));
-    if (item === null || now - item.written_at > FORGET_MS) remember(key, null);
-  }
-}
-
-/** @param {string | null} json @returns {OutboxItem | null} */
-function parseItem(json) {
-  try {
-    const item = JSON.parse(json ?? "");
-    const isItem =
-      typeof item.key === "string" &&
-      typeof item.text === "string" &&
-      typeof item.written_at === "number";
-    return isItem ? item : null;
-  } catch {
-    return null;
-  }
+/** @param {OutboxItem} item */
+function isUnderWay({ state }) {
+  return state === "waiting" || state === "sending";
 }

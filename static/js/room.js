@@ -1,5 +1,6 @@
 /** The room page: finds its elements and joins the parts together. */
 
+import { Attention } from "./attention.js";
 import { CatchUp } from "./catch-up.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
@@ -7,19 +8,28 @@ import { Draft } from "./drafts.js";
 import { Ending, endOf, isFinal } from "./ending.js";
 import { Invite } from "./invite.js";
 import { find, flag } from "./lib/dom.js";
-import { plural } from "./lib/text.js";
 import { msUntilMidnight } from "./lib/time.js";
 import { followKeyboard } from "./lib/viewport.js";
 import { MembersView } from "./members-view.js";
 import { Announcer, Banner } from "./notices.js";
-import { LocalItems, Outbox, sweepOutboxes } from "./outbox.js";
+import { Outbox } from "./outbox.js";
+import {
+  DatabaseItems,
+  LayeredItems,
+  LocalItems,
+  MemoryItems,
+  sweepUnsent,
+} from "./outbox-store.js";
+import { OutboxView } from "./outbox-view.js";
 import { Roster } from "./presence.js";
 import { Reading } from "./reading.js";
 import { arrange } from "./rows.js";
+import { Tabs } from "./tabs.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline-view.js";
-import { TitleCount } from "./title.js";
+import { makeTurns } from "./turns.js";
 import { describeTyping, TypingSender, TypingTracker } from "./typing.js";
+import { Wakes } from "./wakes.js";
 
 /** @import { ConnectionState, Event, History, Member, Posted, Reply, Welcome } from "./types.d.ts" */
 
@@ -44,14 +54,12 @@ class RoomPage {
 
   #timeline = new Timeline();
   #roster = new Roster();
-  #title = new TitleCount();
   #draft = new Draft(this.#page.roomId ?? "");
   #announcer = new Announcer(element("announcer"));
   #reading = new Reading(this.#page.roomId ?? "");
   #hasWelcome = false;
   #isDrawing = false;
   #drawHow = { toEnd: false, isQuiet: false };
-  #isOver = false;
 
   #connection = new Connection({
     token: this.#page.token ?? "",
@@ -78,6 +86,10 @@ class RoomPage {
         for (const event of events) this.#learn(event);
         this.#drawNow({ isQuiet: true });
       },
+      unanswered: () => {
+        this.#connection.doubt(0);
+        setTimeout(() => this.#catchUp.fillHole(), ASK_AGAIN_MS);
+      },
       gone: () => {
         this.#timeline.forget();
         this.#connection.restart();
@@ -85,8 +97,16 @@ class RoomPage {
     },
   });
 
+  #store = new LayeredItems([
+    new DatabaseItems(this.#me.member_id, this.#code),
+    new LocalItems(this.#me.member_id, this.#code),
+    new MemoryItems(),
+  ]);
+
   #outbox = new Outbox({
-    store: new LocalItems(this.#me.member_id),
+    store: this.#store,
+    turns: makeTurns(this.#me.member_id, this.#store),
+    tabs: new Tabs(this.#me.member_id),
     send: ({ key, text, reply_to }) =>
       /** @type {Promise<Reply<Posted> | null>} */ (
         this.#connection.ask("post", reply_to ? { key, text, reply_to } : { key, text })
@@ -99,12 +119,21 @@ class RoomPage {
     column: element("column"),
     lines: element("lines"),
     heard: {
-      moved: () => this.#readingChanged(),
+      moved: () => this.#attention.update(),
       older: () => this.#loadOlder(),
       retry: (key) => this.#outbox.retry(key),
       discard: (key) => this.#outbox.discard(key),
       edit: (key) => this.#composer.restore(this.#outbox.discard(key)),
     },
+  });
+
+  #attention = new Attention({
+    reading: this.#reading,
+    view: this.#view,
+    pill: element("pill"),
+    text: element("pill-text"),
+    last: () => this.#timeline.last,
+    unmarked: () => this.#draw({}),
   });
 
   #composer = new Composer({
@@ -116,6 +145,13 @@ class RoomPage {
     wait: element("send-wait"),
     limit: Number(this.#page.messageLimit),
     heard: { send: (text) => this.#post(text), changed: (text) => this.#textChanged(text) },
+  });
+
+  #unsent = new OutboxView({
+    outbox: this.#outbox,
+    line: element("queue"),
+    question: element("stale"),
+    composer: this.#composer,
   });
 
   #typing = new TypingSender((is_typing) => this.#connection.tell("typing", { is_typing }));
@@ -148,24 +184,46 @@ class RoomPage {
     say: (sentence) => this.#announcer.say(sentence),
   });
 
+  #wakes = new Wakes({
+    hurry: () => this.#connection.wake(),
+    doubt: (asleepMs) => this.#connection.doubt(asleepMs),
+    aside: () => this.#putAside(),
+    back: () => this.#bringBack(),
+  });
+
   start() {
-    sweepOutboxes(Date.now());
     this.#view.start();
     this.#members.start();
     this.#invite.start();
     this.#composer.start(this.#draft.text);
+    this.#attention.start();
     this.#connection.start();
-    this.#outbox.start();
+    this.#wakes.start();
+    this.#outbox.start().then(() => sweepUnsent(Date.now()));
     followKeyboard(new AbortController().signal);
-    window.addEventListener("focus", () => this.#readingChanged());
-    window.addEventListener("blur", () => this.#reading.unmark() && this.#draw({}));
-    document.addEventListener("visibilitychange", () => this.#readingChanged());
-    window.addEventListener("pagehide", () => this.#draft.flush());
-    element("pill").addEventListener("click", () => this.#view.toEnd());
-    find("#leave-form", HTMLFormElement).addEventListener("submit", (event) =>
-      this.#leaving(event),
+    find("#leave-form", HTMLFormElement).addEventListener(
+      "submit",
+      (event) => this.#isOver || this.#unsent.leaving(event),
     );
     this.#rollAtMidnight();
+  }
+
+  /** The page is being left, perhaps to come back as it is: nothing stays open that would prevent that. */
+  #putAside() {
+    this.#draft.flush();
+    this.#typing.sent();
+    this.#connection.suspend();
+    this.#outbox.stop();
+  }
+
+  #bringBack() {
+    if (this.#isOver) return;
+    this.#connection.resume();
+    this.#outbox.start();
+  }
+
+  get #isOver() {
+    return this.#connection.state.name === "closed";
   }
 
   // ---- what the server tells
@@ -192,21 +250,21 @@ class RoomPage {
     this.#hasWelcome = true;
     this.#view.clear();
     this.#draw({ isQuiet: true });
-    this.#markRead();
+    this.#attention.read();
   }
 
   /** @param {Event} event */
   #received(event) {
     if (this.#timeline.last === null) return;
-    const wasReading = this.#isReading();
+    const wasThere = this.#attention.isThere;
     const shown = this.#timeline.receive(event);
-    for (const one of shown) this.#apply(one, wasReading);
+    for (const one of shown) this.#apply(one, wasThere);
     if (shown.length > 0) this.#draw({});
     if (this.#timeline.hasHole) this.#catchUp.fillHole();
   }
 
-  /** @param {Event} event @param {boolean} wasReading */
-  #apply(event, wasReading) {
+  /** @param {Event} event @param {boolean} wasThere */
+  #apply(event, wasThere) {
     if (this.#roster.apply(event)) this.#drawMembers();
     if (event.kind === "room_changed" && event.topic !== undefined) this.#showTopic(event.topic);
     const end = endOf(event, this.#me.member_id);
@@ -216,10 +274,8 @@ class RoomPage {
     if (event.kind !== "message_posted" || event.by === this.#me.member_id) return;
     this.#typers.forget(event.by ?? "");
     this.#announcer.say(`${this.#roster.get(event.by ?? "").name}: ${event.text}`);
-    if (wasReading) return this.#markRead();
-    this.#reading.miss(event);
-    this.#title.add(1);
-    this.#drawPill();
+    if (wasThere) this.#attention.read();
+    else this.#attention.miss(event);
   }
 
   /** Takes in who an event is about without repeating its news. @param {Event} event */
@@ -229,7 +285,7 @@ class RoomPage {
 
   /** A message of mine that has arrived leaves the outbox, whether or not its acknowledgement came. @param {Event} event */
   #settle(event) {
-    if (event.by === this.#me.member_id && event.key) this.#outbox.settle(event.key);
+    if (event.by === this.#me.member_id && event.key) this.#outbox.settle(event.key, event.seq);
   }
 
   async #loadOlder() {
@@ -256,7 +312,7 @@ class RoomPage {
     this.#drawHow.toEnd = true;
     this.#typing.sent();
     this.#outbox.add(text);
-    this.#markRead();
+    this.#attention.read();
     this.#reading.unmark();
   }
 
@@ -271,32 +327,17 @@ class RoomPage {
     const last = this.#timeline.last ?? 0;
     for (const item of this.#outbox.items) {
       if (item.state === "kept" && item.seq !== undefined && item.seq <= last)
-        this.#outbox.settle(item.key);
+        this.#outbox.settle(item.key, item.seq);
       if (item.state === "failed" && item.error && isFinal(item.error.code))
         this.#connection.stop(item.error);
     }
-    this.#composer.slow(this.#outbox.waitUntil);
+    this.#unsent.draw();
     this.#draw({});
-  }
-
-  /** @param {SubmitEvent} event */
-  async #leaving(event) {
-    const unsent = this.#outbox.items.filter(({ state }) => state !== "kept").length;
-    if (unsent === 0 || this.#isOver) return;
-    event.preventDefault();
-    const form = event.target;
-    const dialog = find("#leave-dialog", HTMLDialogElement);
-    element("leave-text").textContent =
-      `${plural(unsent, "message has", "messages have")} not been sent yet and would be lost.`;
-    dialog.returnValue = "";
-    dialog.showModal();
-    await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
-    if (dialog.returnValue === "leave" && form instanceof HTMLFormElement) form.submit();
   }
 
   /** No way back: says why, and keeps what was not sent within reach. @param {string} code */
   #over(code) {
-    this.#isOver = true;
+    this.#wakes.stop();
     this.#typing.stop();
     this.#draft.flush();
     const sentence = this.#ending.show(code, this.#code);
@@ -311,24 +352,6 @@ class RoomPage {
       .filter(({ state }) => state !== "kept")
       .map(({ text }) => text);
     return [...unsent, this.#composer.text].filter((text) => text.trim() !== "").join("\n\n");
-  }
-
-  // ---- reading
-
-  #isReading() {
-    return document.visibilityState === "visible" && document.hasFocus() && this.#view.isAtEnd;
-  }
-
-  #readingChanged() {
-    if (this.#isReading()) this.#markRead();
-    this.#drawPill();
-  }
-
-  #markRead() {
-    if (!this.#isReading()) return;
-    if (this.#timeline.last !== null) this.#reading.reach(this.#timeline.last);
-    this.#title.reset();
-    this.#drawPill();
   }
 
   // ---- drawing
@@ -365,14 +388,7 @@ class RoomPage {
     this.#drawHow = { toEnd: false, isQuiet: false };
     const isEmpty = !this.#timeline.more && rows.every(({ type }) => type !== "message");
     if (this.#hasWelcome) element("invitation").hidden = !isEmpty;
-    this.#drawPill();
-  }
-
-  #drawPill() {
-    element("pill").hidden = this.#view.isAtEnd;
-    element("pill-text").textContent =
-      this.#reading.unread > 0 ? plural(this.#reading.unread, "new message") : "To the newest";
-    flag(element("pill"), "new", this.#reading.unread > 0);
+    this.#attention.draw();
   }
 
   #drawMembers() {

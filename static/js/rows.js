@@ -95,8 +95,10 @@ export function arrange({ entries, outbox, me, member, newAfter, now }) {
   }
   endPresence();
 
+  const arrived = new Set(outbox.length > 0 ? keysOf(entries, me.member_id) : []);
   for (const item of outbox) {
-    const at = new Date(Math.max(item.written_at, now - GROUP_MS)).toISOString();
+    if (arrived.has(item.key)) continue;
+    const at = new Date(item.written_at).toISOString();
     beginDay(new Date(now).toISOString());
     const { key, text, state, error } = item;
     addMessage({
@@ -116,6 +118,13 @@ export function arrange({ entries, outbox, me, member, newAfter, now }) {
     });
   }
   return rows;
+}
+
+/** @param {readonly Entry[]} entries @param {string} me */
+function keysOf(entries, me) {
+  return entries.flatMap((entry) =>
+    entry.kind === "message" && entry.by === me ? [entry.key] : [],
+  );
 }
 
 /**

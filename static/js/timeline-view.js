@@ -5,7 +5,7 @@
 
 import { cloneTemplate, find, flag } from "./lib/dom.js";
 import { initial, isFewEmoji, splitLinks } from "./lib/text.js";
-import { clockTime, fullTime } from "./lib/time.js";
+import { clockTime, dayAndTime, fullTime } from "./lib/time.js";
 
 /** @import { MessageRow, Row } from "./types.d.ts" */
 
@@ -200,9 +200,21 @@ export class TimelineView {
     this.#height = scroller.clientHeight + scroller.scrollHeight;
   }
 
+  /** Where nothing hovers, a tap on a bubble shows when it was said, and another one hides it. @param {Element} target */
+  #unfold(target) {
+    const message = target.closest(".bubble")?.closest(".message");
+    if (!(message instanceof HTMLElement) || target.closest("a")) return;
+    if (!getSelection()?.isCollapsed) return;
+    const wasOpen = message.dataset.open !== undefined;
+    for (const open of this.#lines.querySelectorAll("[data-open]"))
+      if (open instanceof HTMLElement) flag(open, "open", false);
+    flag(message, "open", !wasOpen);
+  }
+
   /** @param {MouseEvent} event */
   #clicked(event) {
     if (!(event.target instanceof Element)) return;
+    this.#unfold(event.target);
     const button = event.target.closest("[data-act]");
     const key = button?.closest(".message")?.getAttribute("data-key");
     const act = button?.getAttribute("data-act");
@@ -258,13 +270,19 @@ function drawFailure(node, row) {
   const known = node.querySelector(".failure");
   if (row.state !== "failed") return known?.remove();
   const failure = known ?? cloneTemplate("failure-template");
-  const message = row.error?.message ?? "The server did not take it";
-  find(".failure-text", HTMLElement, failure).textContent =
-    `Not sent. ${message.replace(/[.!]?$/u, ".")}`;
+  find(".failure-text", HTMLElement, failure).textContent = describeFailure(row);
   const isAboutWords = WORDS_AT_FAULT.has(row.error?.code ?? "");
-  find("[data-act=retry]", HTMLElement, failure).hidden = isAboutWords;
+  const retry = find("[data-act=retry]", HTMLElement, failure);
+  retry.hidden = isAboutWords;
+  retry.textContent = row.error?.code === "stale" ? "Send now" : "Retry";
   find("[data-act=edit]", HTMLElement, failure).hidden = !isAboutWords;
   if (!known) find(".said", HTMLElement, node).append(failure);
+}
+
+/** @param {MessageRow} row */
+function describeFailure({ error, at }) {
+  if (error?.code === "stale") return `Not sent yet, written ${dayAndTime(at, Date.now())}.`;
+  return `Not sent. ${(error?.message ?? "The server did not take it").replace(/[.!]?$/u, ".")}`;
 }
 
 /** @param {HTMLElement} node @param {{at: string, text: string}} row */

@@ -70,18 +70,55 @@ export interface OutboxItem {
   key: string;
   text: string;
   reply_to?: number;
+  /** All times in here are milliseconds since 1970, by this browser's clock. */
   written_at: number;
+  /** When its writer last said that it should go, though it is old. */
+  agreed_at?: number;
+  /** Where it stands among the others, of all tabs. */
+  place: number;
   state: "waiting" | "sending" | "kept" | "failed";
   error?: ChatError;
   seq?: number;
 }
 
-/** Where an outbox keeps its items, so that they survive a reload. */
-export interface ItemStore {
-  all(): Promise<OutboxItem[]>;
-  put(item: OutboxItem): Promise<void>;
-  remove(key: string): Promise<void>;
+/** An item as it is kept, with what is needed to find it again. */
+export interface KeptItem extends OutboxItem {
+  member_id: string;
+  code: string;
 }
+
+/** Where an outbox keeps its items, so that they survive a reload. Nothing in here ever throws. */
+export interface ItemStore {
+  /** Null when they cannot be read just now. */
+  all(): Promise<OutboxItem[] | null>;
+  /** Whether it is kept. What can be done at once is done before the promise is returned, as the page may be closing. */
+  put(item: OutboxItem): Promise<boolean>;
+  remove(key: string): Promise<void>;
+  /** Takes the turn to send until a moment, unless another owner has it; null when this place cannot tell. */
+  claim(owner: string, now: number, until: number): Promise<boolean | null>;
+  release(owner: string): Promise<void>;
+}
+
+/** Lets one tab at a time do something. */
+export interface Turns {
+  /** Runs `work` once it is this tab's turn; not at all when stopped before that. */
+  take(work: (waited: boolean) => Promise<void>): Promise<void>;
+  stop(): void;
+}
+
+/** To the other tabs of the same member; what one tab tells arrives in that order. */
+export interface TabChannel {
+  start(heard: (message: TabMessage) => void): void;
+  stop(): void;
+  tell(message: TabMessage): void;
+}
+
+/** What the tabs of one member tell each other. */
+export type TabMessage =
+  | { type: "put"; item: OutboxItem }
+  | { type: "sending" | "waiting" | "removed"; key: string }
+  | { type: "kept"; key: string; seq: number }
+  | { type: "wait"; until: number; error: ChatError | null; pace_ms: number };
 
 /** What one line of the timeline is made from, after folding the log. */
 export type Entry = MessageEntry | PresenceEntry;

@@ -1,23 +1,43 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { MemoryItems, Outbox } from "../../static/js/outbox.js";
+import { Outbox } from "../../static/js/outbox.js";
+import { MemoryItems } from "../../static/js/outbox-store.js";
+import { FakeTabs, OneTurn } from "./tabs.js";
 
-/** @import { ItemStore, Posted, Reply } from "../../static/js/types.d.ts" */
+/** @import { ChatError, ItemStore, OutboxItem, Posted, Reply } from "../../static/js/types.d.ts" */
+
+/** @typedef {Reply<Posted> | null} Answer */
 
 /**
- * An outbox whose server answers with what `answers` holds, in order; then with ok.
- * @param {{ store?: ItemStore, answers?: (Reply<Posted> | null)[], now?: () => number }} [given]
+ * One tab's outbox whose server answers with what `answers` holds, in order; then with ok.
+ * @param {object} [given]
+ * @param {ItemStore} [given.store]
+ * @param {Answer[]} [given.answers]
+ * @param {() => number} [given.now]
+ * @param {OneTurn} [given.turns]
+ * @param {FakeTabs} [given.tabs]
+ * @param {(item: OutboxItem) => Promise<Answer>} [given.send]
  */
-function makeOutbox({ store = new MemoryItems(), answers = [], now = Date.now } = {}) {
+function makeOutbox({
+  store = new MemoryItems(),
+  answers = [],
+  now = Date.now,
+  turns = new OneTurn(),
+  tabs = new FakeTabs(),
+  send,
+} = {}) {
   /** @type {{ key: string, text: string }[]} */
   const sent = [];
   let seq = 0;
   const outbox = new Outbox({
     store,
     now,
+    turns,
+    tabs,
     changed: () => {},
-    send: async ({ key, text }) => {
-      sent.push({ key, text });
+    send: async (item) => {
+      sent.push({ key: item.key, text: item.text });
+      if (send) return send(item);
       const answer = answers.shift();
       if (answer !== undefined) return answer;
       seq += 1;
@@ -49,11 +69,16 @@ test("what is written while offline waits and is then sent in order", async () =
 });
 
 test("a lost answer sends the same key again once the line is back", async () => {
-  const { outbox, sent } = makeOutbox({ answers: [null] });
+  const { outbox, sent } = makeOutbox({
+    send: async () => {
+      if (sent.length > 1) return { ok: true, seq: 1, at: "2026-11-22T21:03:18.123Z" };
+      outbox.setOnline(false);
+      return null;
+    },
+  });
   outbox.setOnline(true);
 
   outbox.add("one");
-  outbox.setOnline(false);
   await settled();
   assert.equal(outbox.items[0].state, "waiting");
   outbox.setOnline(true);
@@ -69,7 +94,7 @@ test("an event that comes before its acknowledgement settles the item for good",
   outbox.setOnline(true);
 
   const item = outbox.add("one");
-  outbox.settle(item.key);
+  outbox.settle(item.key, 1);
   await settled();
 
   assert.deepEqual(outbox.items, []);
@@ -84,14 +109,14 @@ test("too fast waits as long as the server says and goes on by itself", async ()
   outbox.add("one");
   outbox.add("two");
   await settled();
-  assert.equal(outbox.waitUntil, Date.now() + 2000);
+  assert.equal(outbox.wait?.until, Date.now() + 2000);
   assert.equal(sent.length, 1);
   mock.timers.tick(2000);
   await settled();
   mock.timers.reset();
 
   assert.deepEqual(texts(sent), ["one", "one", "two"]);
-  assert.equal(outbox.waitUntil, 0);
+  assert.equal(outbox.wait, null);
 });
 
 test("a refusal keeps the words and lets the next ones pass", async () => {
@@ -109,7 +134,7 @@ test("a refusal keeps the words and lets the next ones pass", async () => {
 });
 
 test("retrying sends a failed one again with its key", async () => {
-  const error = { code: "internal", message: "Sorry" };
+  const error = { code: "message_empty", message: "Sorry" };
   const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
   outbox.setOnline(true);
   const item = outbox.add("one");
@@ -151,6 +176,72 @@ test("what has waited for more than ten minutes asks first", async () => {
 
   assert.deepEqual(sent, []);
   assert.equal(outbox.items[0].error?.code, "stale");
+});
+
+test("what has become old in a tunnel asks first, too, and goes once it may", async () => {
+  let now = 1_000_000;
+  const { outbox, sent } = makeOutbox({ now: () => now });
+  outbox.add("old");
+  now += 11 * 60_000;
+  outbox.add("new");
+
+  outbox.setOnline(true);
+  await settled();
+  assert.deepEqual(texts(sent), ["new"]);
+  assert.deepEqual(texts([...outbox.stale]), ["old"]);
+  outbox.retry(outbox.stale[0].key);
+  await settled();
+
+  assert.deepEqual(texts(sent), ["new", "old"]);
+});
+
+test("once it was too fast, the rest keeps to the pace without running into it again", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const error = { code: "too_fast", message: "Too fast", retry_after_seconds: 0.5, limit: 2 };
+  const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
+  outbox.setOnline(true);
+
+  for (const text of ["one", "two", "three"]) outbox.add(text);
+  await settled();
+  assert.equal(outbox.wait?.until, Date.now() + 3 * 550);
+  mock.timers.tick(500);
+  await settled();
+  assert.deepEqual(texts(sent), ["one", "one"]);
+  mock.timers.tick(549);
+  await settled();
+  assert.deepEqual(texts(sent), ["one", "one"]);
+  mock.timers.tick(1);
+  await settled();
+  assert.deepEqual(texts(sent), ["one", "one", "two"]);
+  mock.timers.tick(550);
+  await settled();
+  mock.timers.reset();
+
+  assert.deepEqual(texts(sent), ["one", "one", "two", "three"]);
+  assert.equal(outbox.wait, null);
+});
+
+test("a server that fails on one message again and again does not hold back the others", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const error = { code: "internal", message: "Sorry" };
+  const { outbox, sent } = makeOutbox({
+    send: async ({ text }) =>
+      text === "bad" ? { ok: false, error } : { ok: true, seq: 1, at: "2026-11-22T21:03:18.123Z" },
+  });
+  outbox.setOnline(true);
+
+  outbox.add("bad");
+  outbox.add("good");
+  for (let second = 0; second < 8; second += 1) {
+    await settled();
+    mock.timers.tick(1000);
+  }
+  await settled();
+  mock.timers.reset();
+
+  assert.deepEqual(texts(sent), ["bad", "bad", "bad", "bad", "bad", "good"]);
+  assert.equal(outbox.items[0].state, "failed");
+  assert.equal(outbox.items[0].error?.message, "Sorry");
 });
 
 test("closing fails what still waits, so that it can be copied", () => {

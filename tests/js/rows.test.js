@@ -106,7 +106,7 @@ test("the mark stands before the first unread message of somebody else, once", (
 
 test("what I wrote keeps its row when the log has it", () => {
   /** @type {OutboxItem} */
-  const item = { key: "abc", text: "hello", written_at: NOON, state: "sending" };
+  const item = { key: "abc", text: "hello", written_at: NOON, place: 1, state: "sending" };
   const kept = { ...message("ada", NOON), key: "abc" };
 
   const before = messagesOf(rowsOf([], { outbox: [item] }))[0];
@@ -115,6 +115,17 @@ test("what I wrote keeps its row when the log has it", () => {
   assert.equal(before.id, after.id);
   assert.equal(before.state, "sending");
   assert.equal(after.state, "kept");
+});
+
+test("what is in the log and still in the outbox is shown once", () => {
+  /** @type {OutboxItem} */
+  const item = { key: "abc", text: "hello", written_at: NOON, place: 1, state: "waiting" };
+  const kept = { ...message("ada", NOON), key: "abc" };
+
+  const rows = messagesOf(rowsOf([kept], { outbox: [item] }));
+
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0].state, "kept");
 });
 
 test("somebody else's key cannot take the place of my row", () => {

@@ -9,13 +9,19 @@ export function recall(key) {
   }
 }
 
-/** Keeps a value, or forgets it when it is null or empty. @param {string} key @param {string | null} value */
+/**
+ * Keeps a value, or forgets it when it is null or empty. Returns whether that worked: a full or forbidden storage
+ * means that this will not survive a reload.
+ * @param {string} key
+ * @param {string | null} value
+ */
 export function remember(key, value) {
   try {
     if (value) localStorage.setItem(key, value);
     else localStorage.removeItem(key);
+    return true;
   } catch {
-    // A full or forbidden storage only means that this will not survive a reload.
+    return false;
   }
 }
 

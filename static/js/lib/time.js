@@ -24,6 +24,14 @@ export function fullTime(at) {
   return full.format(new Date(at));
 }
 
+/** "at 21:03", or "on Friday 20 November at 21:03" when that was another day. @param {string} at @param {number} now */
+export function dayAndTime(at, now) {
+  const time = `at ${clockTime(at)}`;
+  if (dayOf(at) === dayOf(now)) return time;
+  const label = dayLabel(at, now);
+  return label === "Yesterday" ? `yesterday ${time}` : `on ${label} ${time}`;
+}
+
 /** The calendar day of a moment, here. @param {string | number} at */
 export function dayOf(at) {
   const date = new Date(at);

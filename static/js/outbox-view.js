@@ -1,0 +1,106 @@
+/**
+ * What the page says about unsent messages as a whole: how slowly they go and why, the question whether old ones
+ * should still go, and a word before somebody leaves them behind. Each bubble tells its own state in timeline-view.js.
+ */
+
+import { find } from "./lib/dom.js";
+import { plural } from "./lib/text.js";
+
+/** @import { ChatError } from "./types.d.ts" */
+
+const TICK_MS = 250;
+const FEW = 2; // the bubbles' own buttons do for fewer
+
+export class OutboxView {
+  #outbox;
+  #line;
+  #question;
+  #text;
+  #composer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #ticking;
+  #guard = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
+  #isGuarded = false;
+
+  /**
+   * @param {object} given
+   * @param {import("./outbox.js").Outbox} given.outbox
+   * @param {HTMLElement} given.line why and how long it takes
+   * @param {HTMLElement} given.question about old messages
+   * @param {import("./composer.js").Composer} given.composer
+   */
+  constructor({ outbox, line, question, composer }) {
+    this.#outbox = outbox;
+    this.#line = line;
+    this.#question = question;
+    this.#composer = composer;
+    this.#text = find("#stale-text", HTMLElement, question);
+    const on = (/** @type {string} */ id, /** @type {(key: string) => void} */ act) =>
+      find(id, HTMLElement, question).addEventListener("click", () => {
+        for (const { key } of outbox.stale) act(key);
+        composer.focus();
+      });
+    on("#stale-send", (key) => outbox.retry(key));
+    on("#stale-discard", (key) => outbox.discard(key));
+  }
+
+  draw() {
+    this.#drawWait();
+    const { length } = this.#outbox.stale;
+    this.#question.hidden = length < FEW;
+    if (length >= FEW)
+      this.#text.textContent = `${length} messages were written more than ten minutes ago. Send them now?`;
+    this.#guardFragile();
+  }
+
+  #drawWait() {
+    const wait = this.#outbox.wait;
+    const now = Date.now();
+    const sentence = wait ? describeWait(this.#outbox.waitingCount, wait, now) : "";
+    if (this.#line.textContent !== sentence) this.#line.textContent = sentence;
+    this.#composer.slow(wait?.until ?? 0);
+    if (!wait) {
+      clearInterval(this.#ticking);
+      this.#ticking = undefined;
+    } else {
+      this.#ticking ??= setInterval(() => this.#drawWait(), TICK_MS);
+    }
+  }
+
+  /** Only while closing would lose words: a page that always listens could not be put aside for the way back. */
+  #guardFragile() {
+    const { isFragile } = this.#outbox;
+    if (isFragile === this.#isGuarded) return;
+    this.#isGuarded = isFragile;
+    if (isFragile) window.addEventListener("beforeunload", this.#guard);
+    else window.removeEventListener("beforeunload", this.#guard);
+  }
+
+  /** Asks before words are left behind. @param {SubmitEvent} event of the form that leaves */
+  async leaving(event) {
+    const unsent = this.#outbox.items.filter(({ state }) => state !== "kept").length;
+    if (unsent === 0) return;
+    event.preventDefault();
+    const form = event.target;
+    const dialog = find("#leave-dialog", HTMLDialogElement);
+    find("#leave-text", HTMLElement, dialog).textContent =
+      `${plural(unsent, "message has", "messages have")} not been sent yet and would be lost.`;
+    dialog.returnValue = "";
+    dialog.showModal();
+    await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
+    if (dialog.returnValue === "leave" && form instanceof HTMLFormElement) form.submit();
+  }
+}
+
+/**
+ * "Too fast for this room: 12 messages left, 6 s". With a reason of the server's when it gave one.
+ * @param {number} count
+ * @param {{until: number, error: ChatError | null}} wait
+ * @param {number} now
+ */
+export function describeWait(count, { until, error }, now) {
+  const seconds = Math.max(1, Math.ceil((until - now) / 1000));
+  const left = plural(count, "message");
+  if (error === null || error.code === "too_fast") return `Sending slowly: ${left}, ${seconds} s`;
+  return `${error.message.replace(/[.!]?$/u, "")}. ${left} in ${seconds} s`;
+}
