@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import engineio
 import requests
 import socketio
 
@@ -21,6 +22,18 @@ def wait_until(condition: Callable[[], Any]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
+
+
+class _EngineIOClient(engineio.Client):
+    """Hands on packets in the order they came; by itself it starts a thread for each."""
+
+    def _trigger_event(self, event: str, *args: Any, **_: Any) -> Any:
+        return super()._trigger_event(event, *args, run_async=False)
+
+
+class _Client(socketio.Client):
+    def _engineio_client_class(self) -> type[engineio.Client]:
+        return _EngineIOClient
 
 
 class Person:
@@ -48,7 +61,7 @@ class Person:
         self, *, after: int | None = None, transports: list[str] | None = None
     ) -> "Person":
         """Open one more connection and wait for its welcome."""
-        client = socketio.Client(reconnection=False)
+        client = _Client(reconnection=False)
         client.on("welcome", self._welcomed)
         client.on("event", self._happened)
         client.on("typing", self._typed)
