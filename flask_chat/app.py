@@ -102,6 +102,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         tokens,
         connections_per_address=settings.limit("connections_per_address"),
         clock=time.time,
+        may_block=store.may_block,
     )
     chat.when_room_removed = namespace.close_room
     chat.when_member_removed = namespace.close_member

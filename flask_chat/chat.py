@@ -217,18 +217,14 @@ class Chat:
         TokenInvalid or RoomEnded.
         """
         self.member(ref)
-        check_draft(draft, self._limits.message_characters)
-        self._pace(ref, "post", self._limits.posts_burst, self._limits.posts_per_second)
-        return self._append(
-            ref.room_id,
-            events.MessagePosted(
-                at=moment(self._clock()),
-                by=ref.member_id,
-                text=draft.text,
-                key=draft.key,
-                reply_to=draft.reply_to,
-            ),
-        )
+        return self._append(ref.room_id, self._accepted(ref, draft))
+
+    def post_soon(
+        self, ref: Ref, draft: Draft, then: Callable[[Appended | ChatError], None]
+    ) -> None:
+        """Like `post`, without waiting for the store, whose answer or refusal `then` gets."""
+        message = Append(ref.room_id, self._accepted(ref, draft))
+        self._store.append_soon([message], lambda answers: then(answers[0]))
 
     def pace_typing(self, ref: Ref) -> None:
         """Count a change of typing, which is not kept.
@@ -333,6 +329,17 @@ class Chat:
     def _free_name(self, room_id: RoomId, name: str) -> str:
         taken = map(name_keys, self._store.names(room_id))
         return free_name(name, taken, self._limits.name_characters)
+
+    def _accepted(self, ref: Ref, draft: Draft) -> events.MessagePosted:
+        check_draft(draft, self._limits.message_characters)
+        self._pace(ref, "post", self._limits.posts_burst, self._limits.posts_per_second)
+        return events.MessagePosted(
+            at=moment(self._clock()),
+            by=ref.member_id,
+            text=draft.text,
+            key=draft.key,
+            reply_to=draft.reply_to,
+        )
 
     def _append(self, room_id: RoomId, event: Event) -> Appended:
         (answer,) = self._store.append([Append(room_id, event)])

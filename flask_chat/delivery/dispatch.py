@@ -87,7 +87,11 @@ class Dispatcher:
         if session in self._binary:
             raise ValueError("an attachment was to come")
         if self._may_block or session.sid is None:
-            self.run(session, self._event, session, payload[2:start], data)
+            soon = self._soon(data[0]) if session.tasks is None and session.sid else None
+            if soon is not None:
+                self._event_soon(session, payload[2:start], data, soon)
+            else:
+                self.run(session, self._event, session, payload[2:start], data)
         else:
             self._event(session, payload[2:start], data)
 
@@ -182,6 +186,28 @@ class Dispatcher:
         finally:
             session.busy = session.tasks is not None
         self._end(session)
+
+    def _soon(self, event: str) -> Callable[..., None] | None:
+        """The handler that never waits itself, where the namespace "/" has one for this event."""
+        namespace = self._server.namespace_handlers.get("/")
+        found: Callable[..., None] | None = getattr(namespace, "soon", {}).get(event)
+        return found
+
+    def _event_soon(
+        self, session: Session, number: bytes, data: list[Any], soon: Callable[..., None]
+    ) -> None:
+        """An event that is answered later. Those that come meanwhile do not wait for that."""
+        if session.closed or session.farewell:
+            return
+
+        def answer(value: Any) -> None:
+            if number:
+                session.put(frames.text(packets.ack(number, value)))
+
+        try:
+            soon(answer, session.sid, *data[1:])
+        except Exception:
+            log.exception("The handler of a Socket.IO event failed")
 
     def _trigger(self, data: list[Any], sid: str) -> Any:
         server = self._server

@@ -115,6 +115,15 @@ class Store(Protocol):
         a room that ends as "empty" with somebody in it. After `room_ended` it is due at once.
         """
 
+    def append_soon(
+        self, appends: Sequence[Append], then: Callable[[list[Appended | ChatError]], None]
+    ) -> None:
+        """Like `append`, for those who need not wait: `then` is called with the answers.
+
+        All are Unavailable when nothing could be kept. Events appended one after the other, this
+        way or by `append`, get into the log in that order. Nothing is raised, and nothing waits.
+        """
+
     def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
         """The oldest events with a `seq` above `after`, at most `limit`."""
 

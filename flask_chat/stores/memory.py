@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 from flask_chat.domain.codes import Code
@@ -208,6 +208,11 @@ class MemoryStore:
 
     def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
         return [self._append(room_id, event) for room_id, event in appends]
+
+    def append_soon(
+        self, appends: Sequence[Append], then: Callable[[list[Appended | ChatError]], None]
+    ) -> None:
+        then(self.append(appends))
 
     def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
         log = self._room(room_id).log

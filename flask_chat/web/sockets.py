@@ -5,6 +5,7 @@ returns the acknowledgement. Other names, also Socket.IO's reserved ones, never 
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from secrets import token_urlsafe
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from flask_chat.domain.errors import ChatError, ConnectionsExceeded, Invalid, No
 from flask_chat.domain.events import moment
 from flask_chat.domain.messages import Draft
 from flask_chat.domain.rooms import RoomId
+from flask_chat.stores.base import Appended
 from flask_chat.web import wire
 from flask_chat.web.refusals import as_ack
 from flask_chat.web.tokens import Tokens
@@ -43,6 +45,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         *,
         connections_per_address: float,
         clock: Callable[[], float],
+        may_block: bool = False,
     ) -> None:
         super().__init__("/")
         self._chat = chat
@@ -53,6 +56,11 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         self._connections: dict[str, Connection] = {}  # by sid
         self._by_room: dict[RoomId, dict[str, Ref]] = {}  # room → sid → who
         self._by_address: dict[str, int] = {}  # how many
+        # What is answered later, so that a client's next message need not wait for the disk.
+        self.soon: dict[str, Callable[..., None]] = {}
+        if may_block:
+            self.soon["post"] = partial(self._post_soon, _draft)
+            self.soon["message"] = partial(self._post_soon, _simple_draft)
         self._events: dict[str, Callable[[str, Ref, Any], Any]] = {
             "post": self._on_post,
             "message": self._on_message,
@@ -149,21 +157,30 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
             return as_ack(error)
 
     def _on_post(self, sid: str, ref: Ref, data: Any) -> wire.PostedAck:
-        wanted = wire.read(wire.PostMessage, data)
-        return self._post(ref, wanted.key, wanted.text, wanted.reply_to)
+        return wire.posted_ack(self._chat.post(ref, _draft(data)))
 
     def _on_message(self, sid: str, ref: Ref, data: Any) -> wire.PostedAck:
         """For the simplest clients: `message "text"` or `message {data: "text"}`."""
-        text = data.get("data") if isinstance(data, dict) else data
-        if not isinstance(text, str):
-            raise Invalid("data: expected text.", field="data")
-        return self._post(ref, None, text)
+        return wire.posted_ack(self._chat.post(ref, _simple_draft(data)))
 
-    def _post(
-        self, ref: Ref, key: str | None, text: str, reply_to: int | None = None
-    ) -> wire.PostedAck:
-        draft = Draft(key=key or token_urlsafe(16), text=text, reply_to=reply_to)
-        return wire.posted_ack(self._chat.post(ref, draft))
+    def _post_soon(
+        self,
+        draft: Callable[[Any], Draft],
+        answer: Callable[[Any], None],
+        sid: str,
+        data: Any = None,
+        *_: Any,
+    ) -> None:
+        def kept(posted: Appended | ChatError) -> None:
+            answer(as_ack(posted) if isinstance(posted, ChatError) else wire.posted_ack(posted))
+
+        connection = self._connections.get(sid)
+        if connection is None:
+            return  # closed while the event was on its way
+        try:
+            self._chat.post_soon(connection.ref, draft({} if data is None else data), kept)
+        except Exception as error:
+            answer(as_ack(error))
 
     def _on_typing(self, sid: str, ref: Ref, data: Any) -> wire.Ack:
         wanted = wire.read(wire.TypingChange, data)
@@ -182,3 +199,15 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
     def _on_leave(self, sid: str, ref: Ref, data: Any) -> wire.Ack:
         self._chat.leave(ref)
         return wire.Ack()
+
+
+def _draft(data: Any) -> Draft:
+    wanted = wire.read(wire.PostMessage, data)
+    return Draft(key=wanted.key or token_urlsafe(16), text=wanted.text, reply_to=wanted.reply_to)
+
+
+def _simple_draft(data: Any) -> Draft:
+    text = data.get("data") if isinstance(data, dict) else data
+    if not isinstance(text, str):
+        raise Invalid("data: expected text.", field="data")
+    return Draft(key=token_urlsafe(16), text=text)

@@ -1,0 +1,564 @@
+#!lua name=VERSION
+
+-- Rooms. All keys of a room are in one slot, {room_id}, and a call changes them all or none.
+--
+--   chat:{room}       hash    record, topic, seq, bytes, ended, deadline, people
+--                             m:<member>  order|hue|role|name     everybody there has been
+--                             n:<member>  the keys of their name, NUL between    members only
+--                             k:<name key>  who has it
+--   chat:{room}:log   stream  <seq>-1  e <the event's JSON>
+--   chat:{room}:keys  hash    <member>:<key> → seq, of the events that are kept
+--   chat:{room}:here  zset    member → seq of the event they came with
+--   chat:{room}:bus   shard channel: events as they are kept, with line feeds between
+--
+-- The rules are those of stores/memory.py, and one test holds them to be the same. A refusal is a
+-- word, which store.py next door turns into an error.
+
+local call = redis.call
+
+local function keys_of(room)
+  return room .. ':log', room .. ':keys', room .. ':here'
+end
+
+local function numbered(body, seq)
+  return string.format('{"seq":%d,', seq) .. string.sub(body, 2)
+end
+
+-- Who posted an event, with which key; nil for all other kinds. A quote within a text is escaped, so
+-- what is found is the field and nothing that somebody wrote.
+local function key_of(data)
+  local by = string.match(data, '^{"seq":%d+,"kind":"message_posted","at":"[^"]*","by":"([^"]*)"')
+  local key = by and string.match(data, ',"key":"([^"]*)"')
+  return key and (by .. ':' .. key)
+end
+
+local function author_of(data)
+  return string.match(data, '^{"seq":%d+,"kind":"[a-z_]+","at":"[^"]*","by":"([^"]*)"')
+end
+
+local function split(text)
+  local parts = {}
+  for part in string.gmatch(text, '[^%z]+') do
+    parts[#parts + 1] = part
+  end
+  return parts
+end
+
+local function free_name(room, member)
+  local own = call('HGET', room, 'n:' .. member)
+  if own then
+    for _, key in ipairs(split(own)) do
+      call('HDEL', room, 'k:' .. key)
+    end
+    call('HDEL', room, 'n:' .. member)
+  end
+end
+
+local function is_taken(room, keys, member)
+  for _, key in ipairs(split(keys)) do
+    local owner = call('HGET', room, 'k:' .. key)
+    if owner and owner ~= member then
+      return true
+    end
+  end
+  return false
+end
+
+local function claim_name(room, member, keys)
+  free_name(room, member)
+  for _, key in ipairs(split(keys)) do
+    call('HSET', room, 'k:' .. key, member)
+  end
+  call('HSET', room, 'n:' .. member, keys)
+end
+
+local function drop_oldest(room, count)
+  local log, keys = keys_of(room)
+  local freed, known = 0, {}
+  local oldest = call('XRANGE', log, '-', '+', 'COUNT', count)
+  for _, entry in ipairs(oldest) do
+    local data = entry[2][2]
+    freed = freed + #data
+    known[#known + 1] = key_of(data)
+  end
+  if #known > 0 then
+    call('HDEL', keys, unpack(known))
+  end
+  call('XTRIM', log, 'MAXLEN', call('XLEN', log) - #oldest)
+  return freed
+end
+
+-- Forget the oldest events until all that is kept fits; the newest stays however large it is.
+local function trim(room, bytes, most_events, most_bytes)
+  local log = room .. ':log'
+  local count = call('XLEN', log)
+  while most_events > 0 and count > most_events and count > 1 do
+    local over = math.min(count - math.max(most_events, 1), 100)
+    bytes = bytes - drop_oldest(room, over)
+    count = count - over
+  end
+  while most_bytes > 0 and bytes > most_bytes and count > 1 do
+    bytes = bytes - drop_oldest(room, 1)
+    count = count - 1
+  end
+  return bytes
+end
+
+-- What an append works on; `told` is what the room will be told.
+local function open(room)
+  local got = call('HMGET', room, 'seq', 'bytes', 'ended')
+  if not got[1] then
+    return nil
+  end
+  return {
+    room = room, seq = tonumber(got[1]), bytes = tonumber(got[2]), ended = got[3], told = {},
+  }
+end
+
+local function add(state, body, key)
+  local log, keys = keys_of(state.room)
+  state.seq = state.seq + 1
+  local data = numbered(body, state.seq)
+  call('XADD', log, state.seq .. '-1', 'e', data)
+  if key then
+    call('HSET', keys, key, state.seq)
+  end
+  state.bytes = state.bytes + #data
+  state.told[#state.told + 1] = data
+  return state.seq
+end
+
+local function finish(state, most_events, most_bytes)
+  if #state.told == 0 then
+    return
+  end
+  state.bytes = trim(state.room, state.bytes, most_events, most_bytes)
+  call('HSET', state.room, 'seq', state.seq, 'bytes', state.bytes)
+  call('SPUBLISH', state.room .. ':bus', table.concat(state.told, '\n'))
+end
+
+local function nothing_new(state)
+  return { state.seq, '' }
+end
+
+-- Events by their letter: p posted, j joined, l left, x removed, r renamed, t topic, e ended, o other.
+-- Each gets (state, a, b, c, body) and gives the new number, {number, data} of what is known, or a word.
+local events = {}
+
+-- A room has a deadline when the last one has left, and none while somebody is here.
+local function went(state, member, deadline)
+  local here = state.room .. ':here'
+  if call('ZREM', here, member) == 1 and call('ZCARD', here) == 0 then
+    call('HSET', state.room, 'deadline', deadline)
+  end
+end
+
+function events.p(state, by, key, _, body)
+  local log, keys = keys_of(state.room)
+  local known = call('HGET', keys, by .. ':' .. key)
+  if known then
+    local entry = call('XRANGE', log, known .. '-1', known .. '-1')[1]
+    return { tonumber(known), entry[2][2] }
+  end
+  if state.ended then
+    return 'room_ended'
+  end
+  if call('HEXISTS', state.room, 'n:' .. by) == 0 then
+    return 'token_invalid'
+  end
+  return add(state, body, by .. ':' .. key)
+end
+
+function events.j(state, member, _, _, body)
+  local here = state.room .. ':here'
+  if call('HEXISTS', state.room, 'n:' .. member) == 0 then
+    return 'token_invalid'
+  end
+  if call('ZSCORE', here, member) then
+    return nothing_new(state)
+  end
+  local seq = add(state, body)
+  call('ZADD', here, seq, member)
+  call('HDEL', state.room, 'deadline')
+  return seq
+end
+
+function events.l(state, member, reason, deadline, body)
+  local here = state.room .. ':here'
+  if call('HEXISTS', state.room, 'n:' .. member) == 0 then
+    return 'token_invalid'
+  end
+  if reason == 'gone' and not call('ZSCORE', here, member) then
+    return nothing_new(state)
+  end
+  went(state, member, deadline)
+  if reason ~= 'gone' then
+    free_name(state.room, member)
+  end
+  return add(state, body)
+end
+
+function events.x(state, member, _, deadline, body)
+  free_name(state.room, member)
+  went(state, member, deadline)
+  return add(state, body)
+end
+
+function events.r(state, member, name, keys, body)
+  if is_taken(state.room, keys, member) then
+    return 'name_taken'
+  end
+  local old = call('HGET', state.room, 'm:' .. member)
+  if old then
+    local kept = string.match(old, '^[^|]*|[^|]*|[^|]*|')
+    call('HSET', state.room, 'm:' .. member, kept .. name)
+    if call('HEXISTS', state.room, 'n:' .. member) == 1 then
+      claim_name(state.room, member, keys)
+    end
+  end
+  return add(state, body)
+end
+
+function events.t(state, topic, _, _, body)
+  call('HSET', state.room, 'topic', topic)
+  return add(state, body)
+end
+
+function events.e(state, reason, _, at, body)
+  if reason == 'empty' and call('ZCARD', state.room .. ':here') > 0 then
+    return nothing_new(state)
+  end
+  state.ended = '1'
+  call('HSET', state.room, 'ended', '1', 'deadline', at)
+  return add(state, body)
+end
+
+function events.o(state, _, _, _, body)
+  return add(state, body)
+end
+
+-- append <room> most_events most_bytes (letter a b c body)…
+-- An answer for each, and in front of them how many bytes more are kept than before.
+local function append(keys, args)
+  local state = open(keys[1])
+  if not state then
+    return 'room_ended'
+  end
+  local before, answers = state.bytes, { 0 }
+  for i = 3, #args, 5 do
+    local letter = args[i]
+    if state.ended and letter ~= 'p' then
+      answers[#answers + 1] = 'room_ended'
+    else
+      answers[#answers + 1] = events[letter](
+        state, args[i + 1], args[i + 2], args[i + 3], args[i + 4]
+      )
+    end
+  end
+  finish(state, tonumber(args[1]), tonumber(args[2]))
+  answers[1] = state.bytes - before
+  return answers
+end
+
+local function admit_to(state, member, person, name_keys, body)
+  local seq = add(state, body)
+  call('HSET', state.room, 'm:' .. member, seq .. '|' .. person)
+  claim_name(state.room, member, name_keys)
+  call('ZADD', state.room .. ':here', seq, member)
+  call('HINCRBY', state.room, 'people', 1)
+  call('HDEL', state.room, 'deadline')
+  return seq
+end
+
+-- create <room> record topic member person name_keys body: the number of its first event. Once more
+-- with the same member changes nothing.
+local function create(keys, args)
+  local room = keys[1]
+  if call('EXISTS', room) == 1 then
+    return 1
+  end
+  call('HSET', room, 'record', args[1], 'topic', args[2], 'seq', 0, 'bytes', 0)
+  local state = open(room)
+  local seq = admit_to(state, args[3], args[4], args[5], args[6])
+  finish(state, 0, 0)
+  return seq
+end
+
+-- admit <room> most_events most_bytes places records member person name_keys body
+local function admit(keys, args)
+  local state = open(keys[1])
+  if not state or state.ended then
+    return 'room_ended'
+  end
+  local member = args[5]
+  if call('HEXISTS', state.room, 'n:' .. member) == 1 then
+    return { 0, 0 } -- the second time of one that was not known to have been carried out
+  end
+  if is_taken(state.room, args[7], member) then
+    return 'name_taken'
+  end
+  local places, records = tonumber(args[3]), tonumber(args[4])
+  local people = tonumber(call('HGET', state.room, 'people'))
+  if places > 0 and (call('ZCARD', state.room .. ':here') >= places or people >= records) then
+    return 'room_full'
+  end
+  local before = state.bytes
+  local seq = admit_to(state, member, args[6], args[7], args[8])
+  finish(state, tonumber(args[1]), tonumber(args[2]))
+  return { state.bytes - before, seq }
+end
+
+-- wipe <room>: how many bytes that frees.
+local function wipe(keys)
+  local room = keys[1]
+  local freed = tonumber(call('HGET', room, 'bytes') or 0)
+  call('UNLINK', room, keys_of(room))
+  return freed
+end
+
+-- shrink <room> bytes: forget about so many of the oldest; how many it was.
+local function shrink(keys, args)
+  local bytes = tonumber(call('HGET', keys[1], 'bytes') or 0)
+  if bytes == 0 then
+    return 0
+  end
+  local left = trim(keys[1], bytes, 0, math.max(bytes - tonumber(args[1]), 1))
+  call('HSET', keys[1], 'bytes', left)
+  return bytes - left
+end
+
+-- end_by <room> at: the deadline, "" for none. 0 when it was that already.
+local function end_by(keys, args)
+  local got = call('HMGET', keys[1], 'seq', 'deadline')
+  if not got[1] then
+    return 'room_ended'
+  end
+  if (got[2] or '') == args[1] then
+    return 0
+  end
+  if args[1] == '' then
+    call('HDEL', keys[1], 'deadline')
+  else
+    call('HSET', keys[1], 'deadline', args[1])
+  end
+  return 1
+end
+
+-- Reading
+
+-- {events, start, first_seq, last_seq}
+local function page(room, seq, first, last)
+  local log = room .. ':log'
+  local first_seq = seq - call('XLEN', log) + 1
+  first = math.max(first, first_seq)
+  last = math.min(last, seq)
+  local found = {}
+  if first <= last then
+    for _, entry in ipairs(call('XRANGE', log, first .. '-1', last .. '-1')) do
+      found[#found + 1] = entry[2][2]
+    end
+  end
+  return { found, first, first_seq, seq }
+end
+
+local function page_before(room, seq, before, limit)
+  local last = math.min(before - 1, seq)
+  return page(room, seq, last - limit + 1, last)
+end
+
+-- {id, order|hue|role|name, is here} of each
+local function people(room, also)
+  local here = call('ZRANGE', room .. ':here', 0, -1)
+  local ids, is_here, fields = {}, {}, {}
+  for _, member in ipairs(here) do
+    ids[#ids + 1] = member
+    is_here[member] = 1
+  end
+  for _, member in ipairs(also) do
+    if not is_here[member] then
+      ids[#ids + 1] = member
+      is_here[member] = 0
+    end
+  end
+  local found = {}
+  for from = 1, #ids, 1000 do
+    local to = math.min(from + 999, #ids)
+    fields = {}
+    for i = from, to do
+      fields[#fields + 1] = 'm:' .. ids[i]
+    end
+    for i, record in ipairs(call('HMGET', room, unpack(fields))) do
+      if record then
+        local member = ids[from + i - 1]
+        found[#found + 1] = { member, record, is_here[member] }
+      end
+    end
+  end
+  return found
+end
+
+local function seq_of(room)
+  return tonumber(call('HGET', room, 'seq') or nil)
+end
+
+-- after <room> seq limit; before <room> seq limit
+local function after(keys, args)
+  local seq = seq_of(keys[1])
+  if not seq then
+    return 'room_ended'
+  end
+  local first = math.max(tonumber(args[1]) + 1, seq - call('XLEN', keys[1] .. ':log') + 1)
+  return page(keys[1], seq, first, first + tonumber(args[2]) - 1)
+end
+
+local function before(keys, args)
+  local seq = seq_of(keys[1])
+  return seq and page_before(keys[1], seq, tonumber(args[1]), tonumber(args[2])) or 'room_ended'
+end
+
+-- snapshot <room> after newest most: {record, topic, page, people, is complete}. Without `after`: -1
+local function snapshot(keys, args)
+  local room = keys[1]
+  local got = call('HMGET', room, 'record', 'topic', 'seq')
+  if not got[1] then
+    return 'room_ended'
+  end
+  local seq, since, most = tonumber(got[3]), tonumber(args[1]), tonumber(args[3])
+  local first_seq = seq - call('XLEN', room .. ':log') + 1
+  local complete = since >= 0 and first_seq - 1 <= since and since <= seq and seq <= since + most
+  local found = complete and page(room, seq, since + 1, seq)
+    or page_before(room, seq, seq + 1, tonumber(args[2]))
+  local also, known = {}, {}
+  for _, data in ipairs(found[1]) do
+    local by = author_of(data)
+    if by and not known[by] then
+      known[by] = true
+      also[#also + 1] = by
+    end
+  end
+  return { got[1], got[2], found, people(room, also), complete and 1 or 0 }
+end
+
+-- members <room> also…
+local function members(keys, args)
+  return call('EXISTS', keys[1]) == 1 and people(keys[1], args) or 'room_ended'
+end
+
+-- member <room> member: {record, is here}, an empty list for nobody
+local function member(keys, args)
+  local got = call('HMGET', keys[1], 'seq', 'm:' .. args[1], 'n:' .. args[1])
+  if not got[1] then
+    return 'room_ended'
+  end
+  if not got[3] then
+    return {}
+  end
+  return { got[2], call('ZSCORE', keys[1] .. ':here', args[1]) and 1 or 0 }
+end
+
+-- names <room>: order|hue|role|name of every member
+local function names(keys)
+  if call('EXISTS', keys[1]) == 0 then
+    return 'room_ended'
+  end
+  local found, all = {}, call('HGETALL', keys[1])
+  local is_member, records = {}, {}
+  for i = 1, #all, 2 do
+    local kind, id = string.sub(all[i], 1, 2), string.sub(all[i], 3)
+    if kind == 'n:' then
+      is_member[id] = true
+    elseif kind == 'm:' then
+      records[id] = all[i + 1]
+    end
+  end
+  for id, record in pairs(records) do
+    if is_member[id] then
+      found[#found + 1] = record
+    end
+  end
+  return found
+end
+
+-- Codes, each in a slot of its own, and the one list of all rooms
+
+-- claim <code> room seconds stale: the room that has the code now. A claim is forgotten after so many
+-- seconds unless it is kept; `stale` is a room that has the code and is no more.
+local function claim(keys, args)
+  local owner = call('GET', keys[1])
+  if owner and owner ~= args[1] and owner ~= args[3] then
+    return { owner, call('PTTL', keys[1]) }
+  end
+  call('SET', keys[1], args[1], 'EX', args[2])
+  return { args[1], 0 }
+end
+
+-- keep <code> room: 1 when the code is the room's, for as long as it lives.
+local function keep(keys, args)
+  if call('GET', keys[1]) ~= args[1] then
+    return 0
+  end
+  call('PERSIST', keys[1])
+  return 1
+end
+
+-- release <code> room
+local function release(keys, args)
+  if call('GET', keys[1]) == args[1] then
+    call('DEL', keys[1])
+  end
+  return 0
+end
+
+-- The list says for each room when to look at it next, which is never after its deadline: whoever
+-- brings a deadline about puts it here first. Looking may find that it is not so (any more).
+
+-- enlist <rooms> room limit look_at: 0 when there are as many rooms as may be.
+local function enlist(keys, args)
+  local limit = tonumber(args[2])
+  if limit > 0 and call('ZCARD', keys[1]) >= limit and not call('ZSCORE', keys[1], args[1]) then
+    return 0
+  end
+  call('ZADD', keys[1], 'NX', args[3], args[1])
+  return 1
+end
+
+-- looked <rooms> room seen look_at: what was seen is no deadline; nothing if it has changed meanwhile.
+local function looked(keys, args)
+  local now = call('ZSCORE', keys[1], args[1])
+  if now and tonumber(now) == tonumber(args[2]) then
+    if args[3] == '' then
+      call('ZREM', keys[1], args[1])
+    else
+      call('ZADD', keys[1], args[3], args[1])
+    end
+  end
+  return 0
+end
+
+local function writing(name, callback)
+  redis.register_function('VERSION_' .. name, callback)
+end
+
+local function reading(name, callback)
+  redis.register_function {
+    function_name = 'VERSION_' .. name, callback = callback, flags = { 'no-writes' },
+  }
+end
+
+writing('append', append)
+writing('create', create)
+writing('admit', admit)
+writing('wipe', wipe)
+writing('shrink', shrink)
+writing('end_by', end_by)
+writing('claim', claim)
+writing('keep', keep)
+writing('release', release)
+writing('enlist', enlist)
+writing('looked', looked)
+reading('after', after)
+reading('before', before)
+reading('snapshot', snapshot)
+reading('members', members)
+reading('member', member)
+reading('names', names)
