@@ -10,7 +10,6 @@ monkey.patch_all()
 import gc
 import json
 import logging
-import os
 import resource
 import socket
 import sys
@@ -23,7 +22,7 @@ import greenlet
 import socketio
 import structlog
 
-from flask_chat.delivery import packets
+from flask_chat.delivery import packets, poller, reactor
 from flask_chat.delivery.fanout import Fanout
 from flask_chat.delivery.install import install
 from flask_chat.delivery.settings import EngineSettings
@@ -161,7 +160,7 @@ def state(fanout):
         "deadlines": sum(map(len, engine.reactor.deadlines)),
         "environs": len(fanout.server.environ),
         "greenlets": sum(1 for thing in gc.get_objects() if isinstance(thing, kind)),
-        "fds": len(os.listdir("/proc/self/fd")),
+        "fds": len(list(Path("/proc/self/fd").iterdir())),
         "rss": int(statm[1]) * resource.getpagesize(),
     }
 
@@ -169,7 +168,8 @@ def state(fanout):
 def main():
     options = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     pause = options.pop("pause", 0)
-    namespaces = options.pop("stock", False)
+    if options.pop("watchers", False):  # as on systems without epoll
+        reactor.make_poller = poller.Watchers
     fanout = Fanout()
     server = socketio.Server(
         async_mode="gevent", client_manager=fanout, json=packets, async_handlers=False
@@ -177,8 +177,6 @@ def main():
     install(server, EngineSettings(**options))
     server.register_namespace(Main(fanout, pause))
     server.register_namespace(Custom("/custom"))
-    if namespaces:
-        server.on("hello", lambda sid, *args: ("hi", *args), namespace="/decorated")
 
     def app(environ, start_response):
         if environ["PATH_INFO"] == "/state":

@@ -1,4 +1,4 @@
-"""The engine's server as a program of its own, and clients that may send whatever bytes they like."""
+"""The engine as a program of its own, and clients that may send whatever bytes they like."""
 
 import base64
 import http.client

@@ -1,4 +1,4 @@
-"""What must hold for days: nothing leaks, slow readers hurt only themselves, upgrades lose nothing."""
+"""What holds for days: nothing leaks, slow readers hurt only themselves, upgrades lose nothing."""
 
 import json
 import threading
@@ -208,3 +208,25 @@ def test_a_storm_of_connections_does_not_silence_those_inside(start) -> None:
             thread.join()
 
     assert sorted(waits)[95] < 0.25
+
+
+def test_everything_works_without_epoll_as_well(start) -> None:
+    server = start(watchers=True, backlog_limit_bytes=0)
+    ada, grace = server.enters("slow"), server.enters("slow")
+    with ada, grace:
+        for number in range(300):
+            ada.send(f'42{number}["say","slow","{number}{"x" * 40_000}"]')
+            ada.texts(2)
+        grace.send('427["nothing"]')
+
+        texts = grace.texts(301)
+
+        assert len([text for text in texts if text.startswith("42")]) == 300
+        polling = server.polls().connects()
+        with polling.probes() as ws:
+            ws.send("2probe")
+            assert ws.text() == "3probe"
+            ws.send("5", '421["nothing"]')
+            assert ws.text() == "431[]"
+            ws.send("41")
+    eventually(lambda: quiet(server))
