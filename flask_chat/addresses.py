@@ -17,6 +17,21 @@ class CannotListenError(Exception):
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening, non-blocking TCP socket; `::` takes IPv4 as well. Raises CannotListenError."""
+    return _listen(host, port)
+
+
+def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
+    """So many listeners on one port, over which Linux spreads the connections.
+
+    Whoever listens there with SO_REUSEPORT already, under the same user, gets a share as well: try
+    `listen` first. Raises CannotListenError.
+    """
+    first = _listen(host, port, shared=True)
+    taken = first.getsockname()[1]
+    return [first, *(_listen(host, taken, shared=True) for _ in range(count - 1))]
+
+
+def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     try:
         family, address = _resolve(host, port)
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -27,6 +42,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         if sys.platform != "win32":  # there it would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             only_v6 = 0 if is_every_address(host) else 1
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_v6)

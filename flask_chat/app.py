@@ -21,6 +21,7 @@ from flask_chat.delivery.fanout import Fanout
 from flask_chat.delivery.install import install
 from flask_chat.delivery.settings import EngineSettings
 from flask_chat.domain.limits import Limits
+from flask_chat.handover import session_prefix
 from flask_chat.secret_file import kept_secret
 from flask_chat.settings import Settings, variable
 from flask_chat.stores.base import Publish, Store, StoreError
@@ -34,6 +35,8 @@ from flask_chat.web.tokens import Tokens
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
+_CLOSES_PER_SECOND = 500  # about what one core can welcome at another server
+_LAST_WORDS_SECONDS = 1.5  # for clients to get them; one that sleeps gets them from the log
 _SESSION_DAYS = 30
 _FORM_LIMIT_BYTES = 64 * 1024  # pages and REST take no files yet
 
@@ -45,8 +48,8 @@ class Runtime:
     chat: Chat
     store: Store
     fanout: Fanout
-    socketio: SocketIO
     housekeeper: "gevent.Greenlet[..., None] | None" = None
+    is_retired: bool = False
 
     def start(self) -> None:
         """Begin to look at the clock: members who are gone, rooms whose time has come.
@@ -57,12 +60,24 @@ class Runtime:
             self.chat.resume()
             self.housekeeper = gevent.spawn(self._keep_house)
 
+    def retire(self) -> None:
+        """From now on /health says that nobody should come here any more."""
+        self.is_retired = True
+
     def stop(self, grace_seconds: float) -> None:
-        """Close all connections in a way that lets clients come back, within the grace."""
+        """Close all connections in a way that lets clients come back, within the grace.
+
+        They are told one after the other, so that the next server does not get all at once. What a
+        connection has asked before is done and acknowledged first.
+        """
+        self.is_retired = True
         if self.housekeeper is not None:
             self.housekeeper.kill(block=False)
+        most = max(0.0, grace_seconds - _LAST_WORDS_SECONDS)
         with gevent.Timeout(grace_seconds, exception=None):
-            self.fanout.close_all()
+            self.fanout.close_all(min(self.fanout.connections() / _CLOSES_PER_SECOND, most))
+            with gevent.Timeout(_LAST_WORDS_SECONDS, exception=None):
+                self.fanout.wait_until_empty()
 
     def close(self) -> None:
         """Finish what is waiting for the store. Nothing can be kept any more afterwards."""
@@ -77,9 +92,10 @@ class Runtime:
                 log.error("housekeeping failed", exc_info=error)
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, worker: int | None = None) -> Flask:
     """The whole application. Without settings they are read from the environment.
 
+    `worker` is its number among the processes that share a port, if there are several.
     Raises SettingsError, or StoreError when its store cannot be used. The parts that outlive a
     request are in `app.extensions["chat_runtime"]`.
     """
@@ -119,10 +135,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["csrf"].exempt(rest)  # REST takes no cookie, so there is nothing to forge
     app.register_blueprint(rest)
     app.register_blueprint(openapi.blueprint())
-    app.register_blueprint(health.blueprint())
-    socketio = _socketio(app, settings, fanout, origins, may_block=store.may_block)
+    runtime = app.extensions["chat_runtime"] = Runtime(chat, store, fanout)
+    app.register_blueprint(health.blueprint(lambda: runtime.is_retired))
+    prefix = session_prefix(settings.node, worker)
+    socketio = _socketio(app, settings, fanout, origins, prefix, may_block=store.may_block)
     socketio.server.register_namespace(namespace)
-    runtime = app.extensions["chat_runtime"] = Runtime(chat, store, fanout, socketio)
     _start_on_first_request(app, runtime)
     return app
 
@@ -168,7 +185,13 @@ def _flask(settings: Settings, secret_key: str) -> Flask:
 
 
 def _socketio(
-    app: Flask, settings: Settings, fanout: Fanout, origins: guards.Origins, *, may_block: bool
+    app: Flask,
+    settings: Settings,
+    fanout: Fanout,
+    origins: guards.Origins,
+    session_prefix: str,
+    *,
+    may_block: bool,
 ) -> SocketIO:
     """Flask-SocketIO around the app, then static files, then what proxies say, from inside out."""
     socketio = SocketIO(
@@ -186,6 +209,7 @@ def _socketio(
             ping_timeout_seconds=settings.ping_timeout_seconds,
             packet_limit_bytes=settings.packet_limit_bytes,
             backlog_limit_bytes=settings.backlog_limit_bytes,
+            session_prefix=session_prefix,
             may_block=may_block,
         ),
         accepts=lambda origin, environ: origins.accept(origin, environ.get("HTTP_HOST", "")),

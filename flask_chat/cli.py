@@ -51,16 +51,17 @@ def with_settings(command: Command) -> Command:
     return command
 
 
-def build_app(settings: Settings | None = None) -> "App":
+def build_app(settings: Settings | None = None, *, worker: int | None = None) -> "App":
     """The app with its log set up, from the environment when no settings are given.
 
+    `worker` is the number of this process among those that share a port.
     Raises SettingsError, or StoreError when the store cannot be used.
     """
     from flask_chat.app import create_app
 
     settings = settings or Settings.from_environment()
     logs.configure(settings)
-    return create_app(settings)
+    return create_app(settings, worker=worker)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -79,14 +80,19 @@ def serve(*, qr: bool, **options: str | None) -> None:
     Each option can be set as a variable too: CHAT_PORT is --port.
     """
     settings = _load_or_exit(options).settings
-    from flask_chat.server import serve as serve_app
+    from flask_chat import server, workers
 
-    _check_bundle()
+    worker = workers.this_worker() if settings.workers > 1 else None
+    if worker is None:
+        _check_bundle()
+    if settings.workers > 1 and worker is None:
+        logs.configure(settings)
+        sys.exit(server.supervise(settings, with_qr=qr))
     try:
-        app = build_app(settings)
+        app = build_app(settings, worker=worker.number if worker else None)
     except StoreError as error:
         _refuse(error)
-    sys.exit(serve_app(app, settings, with_qr=qr))
+    sys.exit(server.serve(app, settings, with_qr=qr, worker=worker))
 
 
 @main.command("settings")

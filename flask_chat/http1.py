@@ -44,6 +44,7 @@ BODY_IN_MEMORY_BYTES = 1_048_576
 # A large file may take longer than the deadline as long as it comes at the rate of a poor line.
 BODY_LEAST_BYTES_PER_SECOND = 32_768
 WRITE_SECONDS = 60
+FIRST_REQUEST_SECONDS = 0.5
 LINGER_SECONDS = 1.0
 LINGER_LIMIT_BYTES = 1_048_576
 
@@ -75,13 +76,16 @@ class Handler(WSGIHandler):
     socket: gevent.socket.socket | None  # type: ignore[assignment]
     environ: dict[str, Any]
 
-    def __init__(self, sock: gevent.socket.socket, address: Any, server: "Server") -> None:
+    def __init__(
+        self, sock: gevent.socket.socket, address: Any, server: "Server", received: bytes = b""
+    ) -> None:
         self.socket = sock
         self.client_address = address
         self.server = server
         self.is_idle = True  # waiting for a request, so that nobody minds the line being closed
-        self._received = bytearray()
+        self._received = bytearray(received)  # read already, by another worker
         self._is_first = True
+        self._opened_at = time.monotonic()
 
     def handle(self) -> None:
         """Serve the connection until either side has had enough; never raises."""
@@ -108,6 +112,8 @@ class Handler(WSGIHandler):
         if not data:
             return False
         head = parse_head(data)
+        if self._is_passed_on(head.target, data):
+            return False
         body = self._read_body(head)
         self.command, self.path = head.method, head.target
         self.request_version = f"HTTP/{head.version}"
@@ -123,9 +129,13 @@ class Handler(WSGIHandler):
         return self.socket is not None and not self.close_connection
 
     def close_when_idle(self) -> None:
-        """Let the connection end after the request that is running, or now if there is none."""
+        """Let the connection end after the request that is running, or now if there is none.
+
+        A connection that has only just come has its first request on the way.
+        """
         self.close_connection = True
-        if self.is_idle and self.socket is not None:
+        is_new = self._is_first and time.monotonic() < self._opened_at + FIRST_REQUEST_SECONDS
+        if self.is_idle and not is_new and self.socket is not None:
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
 
@@ -133,6 +143,15 @@ class Handler(WSGIHandler):
         if self.socket is None:
             raise ClientGoneError
         return self.socket
+
+    def _is_passed_on(self, target: str, head: bytes) -> bool:
+        """Give the connection to the worker this request is for, if that is another one."""
+        handover = self.server.handover
+        owner = None if handover is None else handover.owner(target)
+        if handover is None or owner is None:
+            return False
+        data = head + b"\r\n\r\n" + bytes(self._received)
+        return handover.pass_on(owner, self._socket(), data)
 
     # Reading
 
@@ -181,7 +200,9 @@ class Handler(WSGIHandler):
         seconds = deadlines.head_seconds if self._is_first else deadlines.idle_seconds
         self.is_idle = True
         try:
-            return not self.server.is_stopping and self._receive(time.monotonic() + seconds)
+            if self.server.is_stopping and not self._is_first:
+                return False
+            return self._receive(time.monotonic() + seconds)
         except TimeoutError:
             return False
         finally:

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import click
@@ -21,12 +22,14 @@ from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 
 from flask_chat.addresses import CannotListenError, is_loopback, lan_address, listen, url_of
+from flask_chat.handover import Handover
 from flask_chat.http1 import Deadlines, Handler
 from flask_chat.settings import Settings
+from flask_chat.workers import Supervisor, Worker
 
 log = structlog.get_logger(__name__)
 
-# From the signal on: members are told and let go, requests finish, and whatever hangs is left.
+# From the end of the notice on: members are told and let go, requests finish, what hangs is left.
 LEAVING_SECONDS = 5.0
 FINISHING_SECONDS = 8.0
 END_SECONDS = 9.5
@@ -39,8 +42,9 @@ ACCEPT_PAUSE_SECONDS = 0.1
 class App(Protocol):
     """What is served: a WSGI app that keeps its runtime under `extensions["chat_runtime"]`.
 
-    The runtime has `start()` for its work in the background, `stop(grace_seconds)`, which tells the
-    connections and closes them within that time, and `close()`, called when all requests are done.
+    The runtime has `start()` for its work in the background, `retire()`, from which on health
+    checks fail, `stop(grace_seconds)`, which tells the connections and closes them within that
+    time, and `close()`, called when all requests are done.
     """
 
     extensions: dict[str, Any]
@@ -61,7 +65,9 @@ class Server(WSGIServer):
         *,
         body_limit_bytes: float,
         deadlines: Deadlines,
+        handover: Handover | None = None,
     ) -> None:
+        self.handover = handover
         self.body_limit_bytes = body_limit_bytes
         self.deadlines = deadlines
         self.connections: set[Handler] = set()  # those with HTTP on them, not the taken ones
@@ -87,6 +93,24 @@ class Server(WSGIServer):
             return None
         return sock, (host.removeprefix("::ffff:"), *rest)
 
+    def adopt(self, sock: gevent.socket.socket, received: bytes) -> None:
+        """Serve a connection that another worker has begun to read."""
+        with suppress(OSError):  # gone on the way
+            host, *rest = sock.getpeername()
+            address = (host.removeprefix("::ffff:"), *rest)
+            gevent.spawn(Handler(sock, address, self, received).handle)
+
+    def close_the_door(self) -> None:
+        """Take the connections that wait already, and then no more."""
+        self.stop_accepting()
+        with gevent.Timeout(ACCEPT_PAUSE_SECONDS, exception=None):
+            while (accepted := self.do_read()) is not None:
+                self.do_handle(*accepted)
+        if self.handover is not None:
+            self.handover.stop()
+        self.is_stopping = True
+        self.close()
+
     def _pause(self, error: OSError) -> None:
         """Stop accepting for a moment: most likely there are no file descriptors left."""
         if time.monotonic() >= self._may_complain_at:
@@ -110,16 +134,41 @@ class Server(WSGIServer):
             log.warning("requests cut off", count=len(self.connections))
 
 
+def supervise(settings: Settings, *, with_qr: bool = False) -> int:
+    """Have `settings.workers` processes serve, each with an app of its own, until a signal.
+
+    Returns the exit code. Prints what `serve` prints, once.
+    """
+    try:
+        supervisor = Supervisor(
+            settings.host,
+            settings.port,
+            settings.workers,
+            stop_notice_seconds=settings.stop_notice_seconds,
+        )
+    except CannotListenError as error:
+        click.echo(error, err=True)
+        return 1
+    _log_failed_greenlets()
+    return supervisor.run(lambda: announce(settings.host, supervisor.port, with_qr=with_qr))
+
+
 def serve(
-    app: App, settings: Settings, *, with_qr: bool = False, deadlines: Deadlines | None = None
+    app: App,
+    settings: Settings,
+    *,
+    with_qr: bool = False,
+    deadlines: Deadlines | None = None,
+    worker: Worker | None = None,
 ) -> int:
     """Serve the app until SIGINT or SIGTERM. Returns the exit code of the program.
 
     Prints one line with the address once connections are taken, then what is needed to join from
-    other devices. Needs a process that gevent has patched; starts and stops the app's runtime.
+    other devices; a worker leaves that to its supervisor. Needs a process that gevent has patched;
+    starts and stops the app's runtime.
     """
     try:
-        listener = listen(settings.host, settings.port)
+        listener = worker.listener if worker else listen(settings.host, settings.port)
     except CannotListenError as error:
         click.echo(error, err=True)
         return 1
@@ -130,18 +179,25 @@ def serve(
         app,
         body_limit_bytes=_body_limit_bytes(settings),
         deadlines=deadlines or Deadlines(),
+        handover=worker.handover if worker else None,
     )
     stopping = _stop_on_signals()
     runtime = app.extensions["chat_runtime"]
     runtime.start()
+    if worker:
+        worker.waits_for_go()
+        gevent.spawn(worker.waits_for_the_end).link(lambda _: stopping.set())
+        worker.handover.start(server.adopt)
     server.start()
-    announce(settings.host, listener.getsockname()[1], with_qr=with_qr)
+    if not worker:
+        announce(settings.host, listener.getsockname()[1], with_qr=with_qr)
     stopping.wait()
+    log.info("stopping", notice_seconds=settings.stop_notice_seconds)
+    _end_whatever_happens(settings.stop_notice_seconds + END_SECONDS)
+    runtime.retire()
+    gevent.sleep(settings.stop_notice_seconds)
     began = time.monotonic()
-    log.info("stopping")
-    _end_whatever_happens()
-    server.is_stopping = True
-    server.close()
+    server.close_the_door()
     try:
         with gevent.Timeout(LEAVING_SECONDS + 1):
             runtime.stop(LEAVING_SECONDS)
@@ -196,12 +252,12 @@ def _stop_on_signals() -> Event:
     return stopping
 
 
-def _end_whatever_happens() -> None:
+def _end_whatever_happens(seconds: float) -> None:
     """End the process in time even when something never yields to the loop: on a real thread."""
     sleep = gevent.monkey.get_original("time", "sleep")
 
     def end() -> None:
-        sleep(END_SECONDS)
+        sleep(seconds)
         os._exit(0)
 
     gevent.monkey.get_original("_thread", "start_new_thread")(end, ())

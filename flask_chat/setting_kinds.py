@@ -6,6 +6,7 @@ settings.py next door says which settings there are.
 import ipaddress
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,6 +132,25 @@ def store_fault(value: object) -> str:
     if scheme in {"redis", "rediss"}:
         return "the Redis store is not there yet, set memory: or sqlite:///FILE"
     return "must be memory: or sqlite:///FILE"
+
+
+def node_fault(value: object) -> str:
+    """What is wrong with the name of a server."""
+    is_name = isinstance(value, str) and re.fullmatch("[a-z0-9]{0,32}", value)
+    return "" if is_name else "must be up to 32 of the letters a to z and digits"
+
+
+def workers_fault(workers: int, store: str) -> str:
+    """What keeps so many processes from sharing the port and the store."""
+    scheme = store.partition(":")[0].lower()
+    if scheme in {"memory", "sqlite"}:
+        return (
+            f"{workers} processes cannot share a {scheme}: store, where each would have rooms of "
+            "its own: set CHAT_STORE=redis://… or let one process do it"
+        )
+    if sys.platform != "linux":
+        return "only Linux spreads connections over several processes: start one process"
+    return ""
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -24,6 +24,7 @@ from flask_chat.setting_kinds import (
     choice,
     host_fault,
     is_address,
+    node_fault,
     number,
     origins_fault,
     read_origins,
@@ -32,6 +33,7 @@ from flask_chat.setting_kinds import (
     sqlite_path,
     store_fault,
     whole,
+    workers_fault,
 )
 
 PREFIX = "CHAT_"
@@ -89,6 +91,31 @@ class Settings:
             fallback="REDIS_URL",
             metavar="URL",
         ),
+    )
+    workers: int = whole(
+        1,
+        "processes",
+        "How many processes share the port, one for each core. More than one need a redis: store.",
+        lowest=1,
+        highest=64,
+    )
+    node: str = setting(
+        "",
+        About(
+            "The name of this server among several behind a proxy, of a to z and 0 to 9. The ids "
+            "of its long-polling sessions begin with it, so that the proxy finds the way back.",
+            str,
+            node_fault,
+            default="no name",
+            metavar="NAME",
+        ),
+    )
+    stop_notice_seconds: float = number(
+        0.0,
+        "seconds",
+        "How long a server that is asked to stop goes on as before while /health answers 503, for "
+        "load balancers that look only now and then.",
+        highest=300,
     )
     secret_key: str = setting(
         "",
@@ -390,6 +417,10 @@ def _contradictions(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     if backlog and backlog < packet:
         fault = f"{backlog} bytes are less than one packet (CHAT_PACKET_LIMIT_BYTES, {packet})"
         found.append(("backlog_limit_bytes", fault))
+    if values["workers"] > 1:
+        fault = workers_fault(values["workers"], values["store"])
+        if fault:
+            found.append(("workers", fault))
     return found
 
 

@@ -28,10 +28,12 @@ MAY_IMPORT: dict[str, set[str]] = {
 PART_OF_MODULE = {
     "__main__": "main",
     "addresses": "server",
+    "handover": "server",
     "http1": "server",
     "http_head": "server",
     "secret_file": "settings",
     "setting_kinds": "settings",
+    "workers": "server",
 }
 # package from elsewhere → where in flask_chat it may be imported
 HOME_OF_PACKAGE = {

@@ -30,6 +30,9 @@ class Runtime:
     def start(self) -> None:
         self.stop_seconds = float(os.environ.get("STOP_SECONDS", "0"))
 
+    def retire(self) -> None:
+        pass
+
     def stop(self, grace_seconds: float) -> None:
         print("runtime stopped", flush=True)
         if os.environ.get("NEVER_YIELD"):

@@ -38,6 +38,7 @@ class Dispatcher(Protocol):
     def opened(self, session: Session, environ: dict[str, Any]) -> None: ...
     def closed(self, session: Session, reason: str) -> None: ...
     def farewell(self, session: Session) -> None: ...
+    def run(self, session: Session, task: Callable[..., None], *args: Any) -> None: ...
 
 
 class Engine(EngineInterface):
@@ -79,7 +80,7 @@ class Engine(EngineInterface):
 
     def open(self, environ: dict[str, Any]) -> Session:
         """A new session. The caller gives it a transport and sends the OPEN packet."""
-        session = Session(self, self.generate_id())
+        session = Session(self, self.settings.session_prefix + self.generate_id())
         self.sessions[session.id] = session
         self.dispatcher.opened(session, environ)
         self._ping.add(session)

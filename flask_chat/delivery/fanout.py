@@ -10,6 +10,9 @@ import gevent
 from . import frames, packets
 from .manager import Manager
 from .rooms import Room
+from .session import Session
+
+_LOOK_SECONDS = 0.02
 
 
 class Fanout(Manager):
@@ -63,20 +66,36 @@ class Fanout(Manager):
             self.engine.dispatcher.farewell(session)
 
     def close_all(self, spread_seconds: float = 0.0) -> None:
-        """Close all connections so that the clients come back, over some seconds if asked."""
+        """Close all connections so that the clients come back, over some seconds if asked.
+
+        A connection whose event is being handled gets the acknowledgement first. Closing is begun,
+        not done: see `wait_until_empty`.
+        """
         sessions = list(self.engine.sessions.values())
         pause = spread_seconds / len(sessions) if sessions else 0.0
         slept = 0.0
         for count, session in enumerate(sessions):
-            self.engine.close(
-                session,
-                self.engine.reason.SERVER_DISCONNECT,
-                code=frames.GOING_AWAY,
-                why="server is stopping",
-            )
+            if session.tasks is None:
+                self._send_away(session)
+            else:
+                self.engine.dispatcher.run(session, self._send_away, session)
             if pause and count * pause - slept > 0.05:
                 gevent.sleep(count * pause - slept)
                 slept = count * pause
+
+    def _send_away(self, session: Session) -> None:
+        engine = self.engine
+        reason = engine.reason.SERVER_DISCONNECT
+        engine.close(session, reason, code=frames.GOING_AWAY, why="server is stopping")
+
+    def wait_until_empty(self) -> None:
+        """Wait until every client has got its last words and has closed its side, or is lost."""
+        while self.engine.sessions or len(self.engine.reactor):
+            gevent.sleep(_LOOK_SECONDS)
+
+    def connections(self) -> int:
+        """How many clients this process has."""
+        return len(self.engine.sessions)
 
     def listeners(self, room_id: str) -> int:
         """How many connections of this process listen to the room."""

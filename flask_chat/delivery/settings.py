@@ -13,4 +13,5 @@ class EngineSettings:
     backlog_limit_bytes: int = 1_048_576  # unsent bytes of one connection
     connect_timeout_seconds: float = 45.0  # from opening to the first CONNECT
     upgrade_timeout_seconds: float = 10.0  # from the WebSocket handshake to UPGRADE
+    session_prefix: str = ""  # session ids begin with it, to tell where a session lives
     may_block: bool = False  # handlers wait for something: run them in greenlets of their own
