@@ -8,6 +8,7 @@ monotonic clock, which all processes of a machine share.
 import asyncio
 import json
 import os
+import signal
 import socket
 import struct
 import sys
@@ -90,12 +91,62 @@ class Frames:
 
 def _payload(frame: bytes) -> bytes:
     """The first bytes of a frame's payload, unmasked: enough to tell what it is."""
-    start = 2 + {126: 2, 127: 8}.get(frame[1] & 127, 0)
+    start = _head_bytes(frame)
     if not frame[1] & 128:
         return frame[start : start + 48]
     mask = frame[start : start + 4]
     body = frame[start + 4 : start + 52]
     return bytes(byte ^ mask[i % 4] for i, byte in enumerate(body))
+
+
+def _head_bytes(frame: bytes) -> int:
+    return 2 + {126: 2, 127: 8}.get(frame[1] & 127, 0)
+
+
+class Assassin:
+    """Kills the server when a certain step passes by on any line."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._step = ""
+        self._delay = 0.0
+
+    def wait_for(self, step: str, pid: int, delay_seconds: float) -> None:
+        self._step, self._pid, self._delay = step, pid, delay_seconds
+
+    def passed(self, step: str) -> None:
+        if step == self._step:
+            self._step = ""
+            asyncio.get_running_loop().call_later(self._delay, self._kill, step)
+
+    def _kill(self, step: str) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        record("killed", step=step)
+
+
+ASSASSIN = Assassin()
+
+
+class WireOrder:
+    """Checks that what the server sends down one connection is in order of `seq`, without holes."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def fault(self, kind: str, frame: bytes) -> str | None:
+        """What is wrong with a frame that carries events."""
+        if kind not in ("welcome", "event"):
+            return None
+        text = frame[_head_bytes(frame) :]
+        argument = json.loads(text[text.index(b"[") :])[1]
+        numbers = [e["seq"] for e in argument["events"]] if kind == "welcome" else [argument["seq"]]
+        for number in numbers:
+            last, self._last = self._last, number
+            if last is not None and number != last + 1:
+                return f"{kind} with {number} after {last}"
+        if kind == "event" and self._last is None:
+            return "an event before the welcome"
+        return None
 
 
 class Connection:
@@ -111,6 +162,7 @@ class Connection:
         self._swap_held: bytes | None = None
         self._is_websocket = False
         self._closed = False
+        self._wire = WireOrder()
 
     async def carry(
         self, client: tuple[asyncio.StreamReader, asyncio.StreamWriter], upstream: int
@@ -175,9 +227,12 @@ class Connection:
             self.server.close()
 
     async def _pass(self, way: str, kind: str, chunk: bytes, writer: asyncio.StreamWriter) -> None:
+        if way == "down" and (complaint := self._wire.fault(kind, chunk)):
+            self.tell("misordered", complaint=complaint)
         fault = self._due(kind)
         if fault is None:
             await self._write(way, chunk, writer)
+            ASSASSIN.passed(kind)
             if kind == "welcome" and not self._swallow[way]:
                 self.tell("welcomed")
             if self._swap_held is not None and kind == "event":
@@ -310,6 +365,8 @@ class Link:
         connection = self._connections[number] = Connection(self, number)
         try:
             await connection.carry((reader, writer), self._upstream)
+        except Exception as fault:
+            record("crashed", fault=repr(fault))
         finally:
             del self._connections[number]
 
@@ -343,6 +400,8 @@ async def serve(upstream: int) -> None:
                 record("listening", link=name, port=await links[name].listen())
             case "plan":
                 links[name].planned.append(Fault(**command["fault"]))
+            case "kill":
+                ASSASSIN.wait_for(command["step"], command["pid"], command["delay_seconds"])
             case "calm":
                 for link in links.values():
                     link.planned.clear()

@@ -23,7 +23,7 @@ from typing import Any
 import requests
 
 from tests.chaos.browsers import Browsers, add_to, judge_pages
-from tests.chaos.checker import Offer, Record, Verdict, judge
+from tests.chaos.checker import Breach, Offer, Record, Verdict, judge
 from tests.chaos.faults import CUTS, HOLES, TRICKS, faults_for
 from tests.chaos.people import NAMES, Regular
 from tests.chaos.world import Lines, Mortal, Proxy
@@ -178,7 +178,7 @@ class Chaos:
         while not self._is_over():
             if signals:
                 time.sleep(self._chance.uniform(0.3, SLOWEST_KILL_PAUSE_SECONDS))
-                server.goes_down(signals.pop())
+                self._take_down(signals.pop())
             else:
                 time.sleep(0.5)
             if not has_outage and len(signals) <= half:
@@ -194,6 +194,15 @@ class Chaos:
                     f"{said_at - self._started_at:4.0f} s: {posted} posted, "
                     f"{self._cuts()} cuts, {server.kills} kills"
                 )
+
+    def _take_down(self, number: signal.Signals) -> None:
+        """At any moment, or, which is where it hurts, while a post is on its way."""
+        step = self._chance.choice((None, "post", "ack", "connect"))
+        delay = self._chance.choice((0.0, self._chance.uniform(0.0, 0.01)))
+        if step is None or number != signal.SIGKILL:
+            self._server.goes_down(number)
+        else:
+            self._server.dies_at(step, self._proxy, delay)
 
     def _settle(self) -> None:
         self._proxy.calms()
@@ -252,6 +261,7 @@ class Chaos:
         if self._browsers is not None:
             add_to(record, self._browsers)
         verdict = judge(record)
+        verdict.breaches.extend(Breach("order", text) for text in proxy.misordered())
         if self._browsers is not None:
             verdict.breaches.extend(judge_pages(record, self._browsers))
         return Report(
@@ -266,7 +276,7 @@ class Chaos:
             seconds=time.monotonic() - self._started_at,
             slowest_start=self._server.slowest_start,
             pages=self._browsers.done if self._browsers is not None else {},
-            complaints=[*self._complaints, *self._server.faults_logged()[:5]],
+            complaints=[*self._complaints, *proxy.crashes(), *self._server.faults_logged()[:5]],
         )
 
     # Helpers

@@ -21,6 +21,10 @@ def down(text: str) -> bytes:
     return bytes([0x81, len(text)]) + text.encode()
 
 
+def event(seq: int) -> bytes:
+    return down(f'42["event",{{"seq":{seq}}}]')
+
+
 def up(text: str) -> bytes:
     """A client's frame, masked."""
     mask = b"mask"
@@ -80,7 +84,7 @@ def test_a_line_is_cut_after_exactly_so_many_bytes(where: str, passed: int) -> N
 
 def test_rst_is_a_reset() -> None:
     with talking(Fault("event", "before", "rst")) as (client, server, _):
-        server.sendall(down('42["event"]'))
+        server.sendall(event(1))
 
         with pytest.raises(ConnectionResetError):
             client.recv(1000)
@@ -97,7 +101,7 @@ def test_half_close_leaves_the_other_direction_open() -> None:
 
 def test_a_hole_swallows_one_way_and_says_nothing() -> None:
     with talking(Fault("event", "before", "hole_down")) as (client, server, _):
-        server.sendall(down('42["event"]') + down("2"))
+        server.sendall(event(1) + down("2"))
         client.sendall(up("3"))
 
         assert server.recv(1000) == up("3")
@@ -108,19 +112,26 @@ def test_a_hole_swallows_one_way_and_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("action", "arrives"),
-    [("lose", ["b", "c"]), ("double", ["a", "a", "b", "c"]), ("swap", ["b", "a", "c"])],
+    [("lose", [2, 3]), ("double", [1, 1, 2, 3]), ("swap", [2, 1, 3])],
 )
-def test_frames_get_lost_come_twice_and_overtake(action: str, arrives: list[str]) -> None:
-    frames = {name: down(f'42["event","{name}"]') for name in "abc"}
-    expected = b"".join(frames[name] for name in arrives)
+def test_frames_get_lost_come_twice_and_overtake(action: str, arrives: list[int]) -> None:
+    expected = b"".join(event(seq) for seq in arrives)
 
     with talking(Fault("event", "before", action)) as (client, server, _):
-        server.sendall(b"".join(frames.values()))
+        server.sendall(event(1) + event(2) + event(3))
         received = b""
         while len(received) < len(expected):
             received += client.recv(1000)
 
         assert received == expected
+
+
+def test_what_a_server_sends_out_of_order_is_noticed() -> None:
+    with talking(None) as (client, server, proxy):
+        server.sendall(event(7) + event(9) + event(8))
+        client.recv(1000)
+
+        wait_until(lambda: len(proxy.misordered()) == 2)
 
 
 def test_a_link_that_is_down_refuses() -> None:

@@ -15,6 +15,7 @@ from tests.chaos.checker import Trouble
 from tests.chaos.faults import Fault
 from tests.servers import LIFTED, ROOT, RunningServer, launch
 
+STEP_SECONDS = 3.0  # a kill does not wait longer for its step
 PING_SECONDS = 1.5  # asked this often, and given as long to answer: a dead line shows within 3 s
 SETTINGS: dict[str, object] = {
     **LIFTED,
@@ -56,9 +57,24 @@ class Mortal:
             self.stops += 1
             if exit_code := self._server.stop(number):
                 raise AssertionError(f"exit code {exit_code} on SIGTERM\n{self._server.log()}")
+        self._comes_back(start, for_seconds, signal.Signals(number).name)
+
+    def dies_at(self, step: str, proxy: "Proxy", delay_seconds: float) -> None:
+        """Be killed (SIGKILL) when such a frame passes the proxy, and start again."""
+        proxy.kills_at(step, self._server.pid, delay_seconds)
+        try:
+            self._server.process.wait(STEP_SECONDS)
+        except subprocess.TimeoutExpired:  # no such frame has come
+            self._server.process.kill()
+            self._server.process.wait()
+        self.kills += 1
+        start = proxy.killed_at() or time.monotonic()
+        self._comes_back(start, 0.0, f"SIGKILL at {step}")
+
+    def _comes_back(self, start: float, for_seconds: float, what: str) -> None:
         time.sleep(for_seconds)
         self._server = self._launch()
-        what = f"{signal.Signals(number).name} number {self.kills + self.stops}"
+        what = f"{what}, outage {self.kills + self.stops}"
         self.outages.append(Trouble(start, time.monotonic(), what))
 
     def ends(self) -> None:
@@ -83,6 +99,7 @@ class Proxy:
     def __init__(self, upstream: int) -> None:
         self.records: list[dict[str, Any]] = []
         self._ports: dict[str, int] = {}
+        self._killed_at: float | None = None
         self._heard = threading.Condition()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.proxy", str(upstream)],
@@ -103,6 +120,32 @@ class Proxy:
 
     def plans(self, name: str, fault: Fault) -> None:
         self._tell(do="plan", link=name, fault=fault.as_json())
+
+    def kills_at(self, step: str, pid: int, delay_seconds: float) -> None:
+        """Kill a process a moment after the next frame of this kind has passed on any line."""
+        with self._heard:
+            self._killed_at = None
+        self._tell(do="kill", step=step, pid=pid, delay_seconds=delay_seconds)
+
+    def killed_at(self) -> float | None:
+        """When that happened, if it has."""
+        with self._heard:
+            self._heard.wait_for(lambda: self._killed_at is not None, 0.5)
+            return self._killed_at
+
+    def crashes(self) -> list[str]:
+        """Faults of the proxy itself, after which a run is worth nothing."""
+        with self._heard:
+            return [str(record) for record in self.records if record["what"] == "crashed"]
+
+    def misordered(self) -> list[str]:
+        """What the server sent out of order on the wire, which clients would put right."""
+        with self._heard:
+            return [
+                f"{record['link']}: {record['complaint']}"
+                for record in self.records
+                if record["what"] == "misordered"
+            ]
 
     def calms(self) -> None:
         """No more faults."""
@@ -142,6 +185,8 @@ class Proxy:
             record = json.loads(line)
             with self._heard:
                 self.records.append(record)
+                if record["what"] == "killed":
+                    self._killed_at = record["at"]
                 if record["what"] == "listening":
                     self._ports[record["link"]] = record["port"]
                 self._heard.notify_all()
