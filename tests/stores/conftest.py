@@ -1,6 +1,6 @@
 """The stores under the contract. One more store is one more function and its place in STORES.
 
-The one over SQLite waits in gevent's way, which needs no patch: pytest is its main greenlet.
+Those over SQLite and Redis wait in gevent's way, which needs no patch: pytest is its main greenlet.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,28 +11,79 @@ from pathlib import Path
 import pytest
 
 from flask_chat.domain.limits import Limits
+from flask_chat.redis_link.link import Link
 from flask_chat.stores.base import Publish, Store
 from flask_chat.stores.memory import MemoryStore
+from flask_chat.stores.redis.store import RedisStore
 from flask_chat.stores.sqlite.store import SqliteStore
+from tests.redis.nodes import SERVERS, cluster, nodes
 
 MakeStore = Callable[[Limits, Publish], Store]
+Make = Callable[[pytest.FixtureRequest], MakeStore]
 
 
-def memory(_: Path) -> MakeStore:
+def memory(_: pytest.FixtureRequest) -> MakeStore:
     return MemoryStore
 
 
-def sqlite(folder: Path) -> MakeStore:
+def sqlite(request: pytest.FixtureRequest) -> MakeStore:
+    folder: Path = request.getfixturevalue("tmp_path")
     numbers = count(1)
     return lambda limits, publish: SqliteStore(folder / f"{next(numbers)}.db", limits, publish)
 
 
-STORES = [memory, sqlite]
+def redis(request: pytest.FixtureRequest) -> MakeStore:
+    return _over_redis(request.getfixturevalue("redis_url"))
+
+
+def redis_cluster(request: pytest.FixtureRequest) -> MakeStore:
+    return _over_redis(request.getfixturevalue("cluster_url"))
+
+
+def valkey(request: pytest.FixtureRequest) -> MakeStore:
+    return _over_redis(request.getfixturevalue("valkey_url"))
+
+
+STORES: list[Make] = [memory, sqlite, redis, redis_cluster]
+if len(SERVERS) > 1:
+    STORES.append(valkey)
+
+_numbers = count(1)
+
+
+def _over_redis(url: str) -> MakeStore:
+    """An empty store each time: in one Redis, under a prefix of its own."""
+    return lambda limits, publish: RedisStore(
+        Link(f"{url}?prefix=test{next(_numbers)}"), limits, publish
+    )
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    if not SERVERS:
+        pytest.skip("there is no redis-server and no valkey-server")
+    with nodes() as make:
+        yield make().url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    with nodes(SERVERS[1]) as make:
+        yield make().url
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    if not SERVERS:
+        pytest.skip("there is no redis-server and no valkey-server")
+    with nodes() as make:
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster(make, replicas=0))
+        yield f"redis+cluster://{hosts}"
 
 
 @pytest.fixture(params=STORES, ids=lambda make: make.__name__)
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
+def make_store(request: pytest.FixtureRequest) -> Iterator[MakeStore]:
     """`make_store(limits, publish)`: an empty store, closed after the test."""
-    make: MakeStore = request.param(tmp_path)
+    make: MakeStore = request.param(request)
     with ExitStack() as stack:
         yield lambda limits, publish: stack.enter_context(closing(make(limits, publish)))

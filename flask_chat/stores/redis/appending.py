@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask_chat.domain.errors import ChatError, Unavailable
-from flask_chat.domain.events import Event, MemberJoined, MemberLeft, MessagePosted
-from flask_chat.domain.events import encode_event, numbered
+import gevent
+import structlog
+
+from flask_chat.domain.errors import ChatError, Internal
+from flask_chat.domain.events import (
+    Event,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    encode_event,
+    numbered,
+)
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.rooms import RoomId
 from flask_chat.redis_link.line import Request, Word
-from flask_chat.redis_link.link import Library, Link
+from flask_chat.redis_link.link import Command, Library, Link
 from flask_chat.redis_link.places import slot_of
 from flask_chat.stores.base import Append, Appended, Publish
 from flask_chat.stores.redis import records
 from flask_chat.stores.redis.records import Keys
 from flask_chat.stores.redis.weight import Weight
+
+log = structlog.get_logger(__name__)
 
 # Redis does nothing else while a call runs, so one call takes only so many events.
 _EVENTS_PER_CALL = 100
@@ -40,7 +52,10 @@ class Appender:
             records.limit(limits.history_events),
             records.limit(limits.history_bytes),
         )
+        self._look_at = library.name("look_at")
         self._gathering: dict[RoomId, _Call] = {}  # calls that have not been sent
+        self._to_tell: deque[Callable[[], None]] = deque()
+        self._teller: gevent.Greenlet[[], None] | None = None
 
     def append_soon(
         self, appends: Sequence[Append], then: Callable[[list[Appended | ChatError]], None]
@@ -67,7 +82,7 @@ class Appender:
     def _append(self, room_id: RoomId, event: Event, sink: Sink) -> None:
         deadline = records.ends_at(event, self.limits)
         if deadline is not None:  # in the list before it is so: see rooms.lua
-            self.link.ask(self.keys.rooms, "ZADD", self.keys.rooms, "XX", repr(deadline), room_id)
+            self.will_end(room_id, deadline)
         call = self._gathering.get(room_id)
         if call is None or call.is_sent or len(call.events) >= _EVENTS_PER_CALL:
             call = self._gathering[room_id] = _Call(self, room_id)
@@ -76,10 +91,28 @@ class Appender:
         else:
             call.add(event, sink)
 
-    def forget(self, call: _Call) -> None:
-        """The call is over."""
+    def will_end(self, room_id: RoomId, at: float) -> Command:
+        """Note that the room is to be looked at by then."""
+        rooms = self.keys.rooms
+        return self.link.ask(rooms, "FCALL", self._look_at, 1, rooms, room_id, repr(float(at)))
+
+    def over(self, call: _Call, tell: Callable[[], None]) -> None:
+        """A call has its answers, which are told in a greenlet of their own: that may wait."""
         if self._gathering.get(call.room_id) is call:
             del self._gathering[call.room_id]
+        self._to_tell.append(tell)
+        if self._teller is None:
+            self._teller = gevent.spawn(self._tell)
+
+    def _tell(self) -> None:
+        try:
+            while self._to_tell:
+                try:
+                    self._to_tell.popleft()()
+                except Exception as error:
+                    log.error("an answer could not be told", exc_info=error)
+        finally:
+            self._teller = None
 
 
 class _Call(Request):
@@ -107,20 +140,21 @@ class _Call(Request):
         return tuple(self._words)
 
     def done(self, reply: Any) -> None:
-        appender = self._appender
-        appender.forget(self)
         if isinstance(reply, bytes):
-            self._answer([records.refusal(reply, appender.limits) for _ in self.events])
-            return
-        answers = [
-            self._read(body, each) for (body, _), each in zip(self.events, reply[1:], strict=True)
-        ]
-        appender.weight.add(self.room_id, reply[0], lambda: self._answer(answers))
+            refusal = records.refusal(reply, self._appender.limits)
+            self._appender.over(self, lambda: self._answer([refusal for _ in self.events]))
+        else:
+            self._appender.over(self, lambda: self._done(reply[0], reply[1:]))
 
     def failed(self, error: Exception) -> None:
-        self._appender.forget(self)
-        refusal = error if isinstance(error, ChatError) else Unavailable()
-        self._answer([refusal for _ in self.events])
+        refusal = error if isinstance(error, ChatError) else Internal()
+        self._appender.over(self, lambda: self._answer([refusal for _ in self.events]))
+
+    def _done(self, grown: int, replies: list[Any]) -> None:
+        answers = [
+            self._read(body, reply) for (body, _), reply in zip(self.events, replies, strict=True)
+        ]
+        self._appender.weight.add(self.room_id, grown, lambda: self._answer(answers))
 
     def _read(self, body: bytes, answer: Any) -> Appended | ChatError:
         if isinstance(answer, int):

@@ -14,7 +14,9 @@
 -- The rules are those of stores/memory.py, and one test holds them to be the same. A refusal is a
 -- word, which store.py next door turns into an error.
 
-local call = redis.call
+local function call(...) -- redis.call is not there yet while the library is loaded
+  return redis.call(...)
+end
 
 local function keys_of(room)
   return room .. ':log', room .. ':keys', room .. ':here'
@@ -522,6 +524,15 @@ local function enlist(keys, args)
   return 1
 end
 
+-- look_at <rooms> room at: not later than then. A look that is under way notices that there is news.
+local function look_at(keys, args)
+  local now, at = call('ZSCORE', keys[1], args[1]), tonumber(args[2])
+  if now then
+    call('ZADD', keys[1], math.min(tonumber(now) - 0.001, at), args[1])
+  end
+  return 0
+end
+
 -- looked <rooms> room seen look_at: what was seen is no deadline; nothing if it has changed meanwhile.
 local function looked(keys, args)
   local now = call('ZSCORE', keys[1], args[1])
@@ -555,6 +566,7 @@ writing('claim', claim)
 writing('keep', keep)
 writing('release', release)
 writing('enlist', enlist)
+writing('look_at', look_at)
 writing('looked', looked)
 reading('after', after)
 reading('before', before)

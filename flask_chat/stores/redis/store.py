@@ -18,8 +18,8 @@ from flask_chat.domain.events import MemberJoined, encode_event, numbered
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId
-from flask_chat.redis_link.link import Library, Link, RedisFault
 from flask_chat.redis_link.line import Word
+from flask_chat.redis_link.link import Library, Link, RedisFault
 from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot, StoreError
 from flask_chat.stores.redis import records
 from flask_chat.stores.redis.appending import Appender
@@ -132,7 +132,8 @@ class RedisStore:
         self._appender.append_soon(appends, then)
 
     def read_after(self, room_id: RoomId, after: int, limit: int) -> Page:
-        return records.page_from(self._call("after", room_id, after, limit))
+        page = records.page_from(self._call("after", room_id, after, limit))
+        return page._replace(start=max(after + 1, page.first_seq))  # Lua's numbers are floats
 
     def read_before(self, room_id: RoomId, before: int | None, limit: int) -> Page:
         before = 2**53 if before is None else before
@@ -155,8 +156,7 @@ class RedisStore:
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         if at is not None:  # on the list first, so that it is never overlooked
-            rooms = self._keys.rooms
-            self._link.ask(rooms, "ZADD", rooms, "XX", repr(float(at)), room_id).get()
+            self._appender.will_end(room_id, at).get()
         self._call("end_by", room_id, "" if at is None else repr(float(at)))
 
     def due(self, now: float) -> list[RoomId]:

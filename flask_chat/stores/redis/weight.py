@@ -82,9 +82,7 @@ class _Told(Request):
 
     __slots__ = ("_command", "_then")
 
-    def __init__(
-        self, key: str, command: tuple[Word, ...], then: Callable[[Any], None]
-    ) -> None:
+    def __init__(self, key: str, command: tuple[Word, ...], then: Callable[[Any], None]) -> None:
         super().__init__(slot_of(key), again=False)
         self._command = command
         self._then = then

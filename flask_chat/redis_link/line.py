@@ -1,0 +1,176 @@
+"""One connection to one node: whatever waits goes out in one piece, the answers come in order.
+
+While one piece is on its way the next gathers, so the busier the chat, the larger the pieces and the
+less each command costs.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import hiredis
+import redis
+import structlog
+
+from flask_chat.domain.errors import Unavailable
+from flask_chat.redis_link.places import LINK_ERRORS, Connection
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 1.0  # what clients are told
+# After a fault, everything is refused for this long before the node is tried again.
+REST_SECONDS = 0.5
+_BATCH_LIMIT = 500  # commands; more wait for the next piece
+
+Word = str | bytes | int | float
+
+
+class Request:
+    """A command that should be carried out, and what becomes of its answer.
+
+    `done` and `failed` are called by the line's greenlet and must not wait for Redis.
+    """
+
+    __slots__ = ("again", "attempts", "before", "is_sent", "slot")
+
+    def __init__(self, slot: int, *, again: bool) -> None:
+        self.slot = slot
+        self.again = again  # it may be sent twice where it is not known whether it was carried out
+        self.attempts = 0
+        self.before: tuple[Word, ...] = ()  # a command to go in front
+        self.is_sent = False
+
+    def command(self) -> tuple[Word, ...]:
+        """The command, as it is when it goes out."""
+        raise NotImplementedError
+
+    def done(self, reply: Any) -> None:
+        """The answer."""
+        raise NotImplementedError
+
+    def failed(self, error: Exception) -> None:
+        """Unavailable: it may or may not have been carried out. Else: Redis calls it wrong."""
+        raise NotImplementedError
+
+
+class Line:
+    """Sends requests to one node. `judge` gets each request with its answer, errors included."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        judge: Callable[["Line", Request, Any], None],
+        when_broken: Callable[[Exception], None],
+        when_up: Callable[[], None],
+    ) -> None:
+        self._connect = connect
+        self._judge = judge
+        self._when_broken = when_broken
+        self._when_up = when_up
+        self._waiting: deque[Request] = deque()
+        self._connection: Connection | None = None
+        self._process = 0  # which opened the connection
+        self._resting_until = 0.0
+        self._worker: gevent.Greenlet[[], None] | None = None
+        self.is_stale = False  # the node is not what it was: connect anew after this piece
+        self.is_closed = False
+
+    def send(self, request: Request) -> None:
+        """Have a request carried out; it is refused at once while the node is out of reach."""
+        if self.is_closed or self._resting_until > time.monotonic():
+            request.failed(Unavailable(retry_after_seconds=RETRY_AFTER_SECONDS))
+            return
+        request.is_sent = False
+        self._waiting.append(request)
+        if self._worker is None:
+            self._worker = gevent.spawn(self._work)
+
+    def close(self) -> None:
+        """Carry out what waits, then let go of the connection."""
+        if self._worker is not None:
+            self._worker.join()
+        self.is_closed = True
+        self._drop()
+
+    def _work(self) -> None:
+        try:
+            while self._waiting:
+                count = min(len(self._waiting), _BATCH_LIMIT)
+                self._carry_out([self._waiting.popleft() for _ in range(count)])
+        finally:
+            self._worker = None
+
+    def _carry_out(self, batch: list[Request]) -> None:
+        if self.is_stale:
+            self._drop()
+        is_fresh = self._connection is None or self._process != os.getpid()
+        answered = 0
+        try:
+            connection = self._open() if is_fresh else self._connection
+            assert connection is not None
+            connection.send_packed_command(self._pack(batch), check_health=False)
+            for request in batch:
+                if request.before:
+                    request.before = ()
+                    first = _read(connection)
+                    if isinstance(first, redis.ResponseError):
+                        log.error("Redis does not take our functions", reason=str(first))
+                reply = _read(connection)
+                answered += 1
+                self._tell(request, reply)
+        except (*LINK_ERRORS, redis.RedisError, ValueError) as error:
+            may_try = not is_fresh and not isinstance(error, redis.TimeoutError | TimeoutError)
+            self._broke(batch[answered:], error, may_try=may_try)
+
+    def _pack(self, batch: list[Request]) -> list[bytes]:
+        pieces = []
+        for request in batch:
+            request.is_sent = True
+            request.attempts += 1
+            if request.before:
+                pieces.append(hiredis.pack_command(request.before))
+            pieces.append(hiredis.pack_command(request.command()))
+        return [b"".join(pieces)]
+
+    def _open(self) -> Connection:
+        self._connection = None  # one of before a fork is the parent's
+        self._process = os.getpid()
+        self.is_stale = False
+        self._connection = self._connect()
+        self._when_up()
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    def _tell(self, request: Request, reply: Any) -> None:
+        try:
+            self._judge(self, request, reply)
+        except Exception as error:
+            log.error("an answer of Redis could not be used", exc_info=error)
+
+    def _broke(self, batch: list[Request], error: Exception, *, may_try: bool) -> None:
+        """Ask again what may be asked again, if the link was an old one; else refuse what waits."""
+        self._drop()
+        if may_try:
+            self._waiting.extendleft(reversed([each for each in batch if each.again]))
+            batch = [each for each in batch if not each.again]
+        else:
+            self._resting_until = time.monotonic() + REST_SECONDS
+            batch = [*batch, *self._waiting]
+            self._waiting.clear()
+        self._when_broken(error)
+        for request in batch:
+            request.failed(Unavailable(retry_after_seconds=RETRY_AFTER_SECONDS))
+
+
+def _read(connection: Connection) -> Any:
+    try:
+        return connection.read_response(disconnect_on_error=False)
+    except redis.ResponseError as error:
+        return error
