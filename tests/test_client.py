@@ -50,9 +50,9 @@ def read(client: RoomClient, text: str) -> list[str]:
 def cut(client: RoomClient) -> None:
     """Lose the line, as a tunnel does."""
     wait_until(lambda: client.is_connected)
-    assert client._line is not None
+    assert client._keeper.line is not None
     with suppress(OSError):  # it may be lost already
-        client._line._socket.sock.shutdown(socket.SHUT_RDWR)
+        client._keeper.line._socket.sock.shutdown(socket.SHUT_RDWR)
 
 
 class TestBeingThere:
@@ -209,8 +209,8 @@ class TestLosingTheLine:
         ada = RoomClient.create(server.url, "Ada", patience_seconds=0.5)
         rooms.callback(ada.close)
         wait_until(lambda: ada.is_connected)
-        assert ada._line is not None
-        monkeypatch.setattr(ada._line, "emit", lambda *ignored: None)  # swallowed on the way
+        assert ada._keeper.line is not None
+        monkeypatch.setattr(ada._keeper.line, "emit", lambda *ignored: None)  # swallowed on the way
 
         assert ada.post("into the void").wait(WAIT_SECONDS)
 
@@ -329,8 +329,8 @@ class TestStateFile:
         state = tmp_path / "bot.json"
         ada = RoomClient.create(server.url, "Ada", state=state)
         wait_until(lambda: ada.is_connected)
-        assert ada._line is not None
-        ada._line.emit = lambda *ignored: None  # type: ignore[method-assign]
+        assert ada._keeper.line is not None
+        ada._keeper.line.emit = lambda *ignored: None  # type: ignore[method-assign]
         ada.post("one")
         ada.post("two")
         ada.close()

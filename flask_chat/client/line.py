@@ -23,9 +23,6 @@ class Listener(Protocol):
     def happened(self, line: "Line", event: dict[str, Any]) -> None:
         """An event of the log."""
 
-    def typed(self, line: "Line", change: dict[str, Any]) -> None:
-        """Somebody types or has stopped."""
-
     def line_changed(self, line: "Line") -> None:
         """Refused or lost: look at the line."""
 
@@ -60,7 +57,6 @@ class Line:
         self._client.on("disconnect", self._disconnected)
         self._client.on("welcome", self._welcomed)
         self._client.on("event", lambda event: listener.happened(self, event))
-        self._client.on("typing", lambda change: listener.typed(self, change))
 
     def open(self, url: str, auth: dict[str, Any]) -> None:
         """Connect; the welcome comes later. Raises Unreachable."""
