@@ -29,7 +29,13 @@ from flask_chat.stores.memory import MemoryStore
 from flask_chat.stores.sqlite.copies import key_path
 from flask_chat.stores.sqlite.store import SqliteStore
 from flask_chat.web import api, guards, health, openapi, pages, refusals, sockets
+from flask_chat.web.gate import Gate
+from flask_chat.web.guessing import Guesses
 from flask_chat.web.links import Links
+from flask_chat.web.proof_of_work import ProofsOfWork
+from flask_chat.web.rates import Buckets, Rate, Rates
+from flask_chat.web.security_log import SecurityLog
+from flask_chat.web.sites import Sites
 from flask_chat.web.tokens import Tokens
 
 log = structlog.get_logger()
@@ -112,33 +118,40 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
         store,
         _limits(settings),
     )
+    security = SecurityLog()
+    buckets = Buckets()
+    rates = Rates(settings, buckets, security)
+    proofs = ProofsOfWork(secret_key, settings.proof_of_work_bits)
+    guesses = Guesses(settings, proofs, buckets, security)
+    sites = Sites(settings, security)
     namespace = sockets.ChatNamespace(
         chat,
         fanout,
         tokens,
+        rates,
+        security,
         connections_per_address=settings.limit("connections_per_address"),
+        events=Rate(settings.limit("events_burst"), settings.limit("events_per_second")),
         clock=time.time,
         may_block=store.may_block,
     )
     chat.when_room_removed = namespace.close_room
     chat.when_member_removed = namespace.close_member
-    origins = guards.Origins(settings.allowed_origins)
-    rates = guards.Rates(settings)
     refusals.register(app)
-    guards.register(app, origins)
+    guards.register(app, sites)
     app.register_blueprint(
         pages.Pages(
-            chat, tokens, rates, Links(partial(lan_address, settings.host)), settings
+            chat, tokens, rates, guesses, Links(partial(lan_address, settings.host)), settings
         ).blueprint()
     )
-    rest = api.Api(chat, tokens, rates).blueprint()
+    rest = api.Api(chat, tokens, rates, guesses).blueprint()
     app.extensions["csrf"].exempt(rest)  # REST takes no cookie, so there is nothing to forge
     app.register_blueprint(rest)
     app.register_blueprint(openapi.blueprint())
     runtime = app.extensions["chat_runtime"] = Runtime(chat, store, fanout)
     app.register_blueprint(health.blueprint(lambda: runtime.is_retired))
     prefix = session_prefix(settings.node, worker)
-    socketio = _socketio(app, settings, fanout, origins, prefix, may_block=store.may_block)
+    socketio = _socketio(app, settings, fanout, sites, rates, prefix, may_block=store.may_block)
     socketio.server.register_namespace(namespace)
     _start_on_first_request(app, runtime)
     return app
@@ -188,7 +201,8 @@ def _socketio(
     app: Flask,
     settings: Settings,
     fanout: Fanout,
-    origins: guards.Origins,
+    sites: Sites,
+    rates: Rates,
     session_prefix: str,
     *,
     may_block: bool,
@@ -212,7 +226,7 @@ def _socketio(
             session_prefix=session_prefix,
             may_block=may_block,
         ),
-        accepts=lambda origin, environ: origins.accept(origin, environ.get("HTTP_HOST", "")),
+        accepts=sites.accepts,
     )
     static = WhiteNoise(
         app.wsgi_app,
@@ -221,7 +235,7 @@ def _socketio(
         max_age=3600,
         immutable_file_test=lambda path, url: url.startswith(assets.DIST_URL),
     )
-    app.wsgi_app = static  # type: ignore[method-assign]
+    app.wsgi_app = Gate(static, sites, rates)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -253,6 +267,8 @@ def _limits(settings: Settings) -> Limits:
         store_bytes=settings.limit("store_limit_bytes"),
         posts_burst=settings.limit("posts_burst"),
         posts_per_second=settings.limit("posts_per_second"),
+        reads_burst=settings.limit("reads_burst"),
+        reads_per_second=settings.limit("reads_per_second"),
         room_grace_seconds=settings.room_grace_seconds,
         leave_grace_seconds=settings.leave_grace_seconds,
     )

@@ -234,6 +234,11 @@ class Chat:
         self.member(ref)
         self._pace(ref, "typing", TYPING_BURST, TYPING_PER_SECOND)
 
+    def pace_history(self, ref: Ref) -> None:
+        """Count a member's reading of the log. Raises TooFast, TokenInvalid or RoomEnded."""
+        self.member(ref)
+        self._pace(ref, "history", self._limits.reads_burst, self._limits.reads_per_second)
+
     def history(
         self, ref: Ref, *, after: int | None = None, before: int | None = None, limit: int = 50
     ) -> History:

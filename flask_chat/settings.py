@@ -160,6 +160,29 @@ class Settings:
         lowest=0.01,
         lifts=True,
     )
+    reads_burst: int = whole(
+        50, "pages", "How many pages of history a member may read at one go.", lifts=True
+    )
+    reads_per_second: float = number(
+        10.0,
+        "pages per second",
+        "How many pages of history a member may read in the long run.",
+        lowest=0.01,
+        lifts=True,
+    )
+    events_burst: int = whole(
+        200,
+        "events",
+        "How many events of any kind a connection may send at one go.",
+        lifts=True,
+    )
+    events_per_second: float = number(
+        100.0,
+        "events per second",
+        "How many events of any kind a connection may send in the long run.",
+        lowest=0.01,
+        lifts=True,
+    )
     members_per_room: int = whole(500, "members", "The most people in one room.", lifts=True)
     history_limit_events: int = whole(
         10_000, "events", "The newest events of a room that are kept; older ones go.", lifts=True
@@ -185,7 +208,39 @@ class Settings:
         60, "joins per minute", "How many times one address may join a room.", lifts=True
     )
     failed_lookups_per_minute: int = whole(
-        10, "codes per minute", "How many wrong codes one client may try.", lifts=True
+        10,
+        "codes per minute",
+        "How many wrong codes one client may try; after that it has to wait, each time twice as "
+        "long.",
+        lifts=True,
+    )
+    failed_lookups_per_day: int = whole(
+        600,
+        "codes per day",
+        "How many wrong codes one network may try, half of them at one go; a proof of work opens "
+        "half as many again.",
+        lowest=8,
+        lifts=True,
+    )
+    failed_lookups_overall_per_minute: int = whole(
+        300,
+        "codes per minute",
+        "How many wrong codes all clients together may try before those who go on being wrong "
+        "need a proof of work.",
+        lifts=True,
+    )
+    proof_of_work_bits: int = whole(
+        17,
+        "bits",
+        "How hard a proof of work is: 17 take a browser about a second, one more twice as long.",
+        lowest=1,
+        highest=30,
+    )
+    handshakes_per_minute: int = whole(
+        600,
+        "handshakes per minute",
+        "How many connections one address may open, and how many times it may try to enter.",
+        lifts=True,
     )
     room_limit: int = whole(100_000, "rooms", "The most rooms at a time.", lifts=True)
     room_grace_seconds: float = number(

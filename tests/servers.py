@@ -24,6 +24,9 @@ LIFTED = {
     "rooms_per_hour": 0,
     "joins_per_minute": 0,
     "failed_lookups_per_minute": 0,
+    "failed_lookups_per_day": 0,
+    "failed_lookups_overall_per_minute": 0,
+    "handshakes_per_minute": 0,
     "connections_per_address": 0,
 }
 

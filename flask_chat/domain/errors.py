@@ -10,7 +10,8 @@ class ChatError(Exception):
     """A refusal that people can understand.
 
     `code` is a stable word for programs, `message` a sentence for people. `data` holds what a
-    client can act on, as far as it applies: `field`, `limit`, `suggestion`, `retry_after_seconds`.
+    client can act on, as far as it applies: `field`, `limit`, `suggestion`, `retry_after_seconds`,
+    `challenge`.
     """
 
     code: ClassVar[str] = "internal"
@@ -133,6 +134,17 @@ class TooFast(ChatError):
 
     code = "too_fast"
     default_message = "That was too fast. Please wait a moment."
+    can_retry = True
+
+
+class ProofRequired(ChatError):
+    """Many codes are being guessed: do the `challenge`, or wait `retry_after_seconds`."""
+
+    code = "proof_required"
+    default_message = (
+        "Many wrong codes were tried. Your browser shows that it is not a machine guessing; this "
+        "takes a moment."
+    )
     can_retry = True
 
 

@@ -20,6 +20,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     store_bytes: float = 1024**3  # the logs of all rooms together
     posts_burst: float = 10
     posts_per_second: float = 2
+    reads_burst: float = 50
+    reads_per_second: float = 10
     room_grace_seconds: float = 3600
     leave_grace_seconds: float = 20
 
@@ -51,3 +53,8 @@ class Bucket:
             return wait
         self.full_at = full_at
         return 0.0
+
+    def give_back(self, per_second: float) -> None:
+        """Put a token back that was taken for nothing."""
+        if not math.isinf(per_second):
+            self.full_at -= 1 / per_second

@@ -7,21 +7,23 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from flask_chat.chat import Chat, Ref
-from flask_chat.domain.codes import Code, parse_code
-from flask_chat.domain.errors import RoomNotFound, TokenInvalid
+from flask_chat.domain.codes import parse_code
+from flask_chat.domain.errors import TokenInvalid
 from flask_chat.domain.messages import Draft
 from flask_chat.web import wire
-from flask_chat.web.guards import Rates
+from flask_chat.web.guessing import Client, Guesses
+from flask_chat.web.rates import Rates
 from flask_chat.web.tokens import Tokens
 
 
 class Api:
     """The handlers of the REST API, over the parts they need."""
 
-    def __init__(self, chat: Chat, tokens: Tokens, rates: Rates) -> None:
+    def __init__(self, chat: Chat, tokens: Tokens, rates: Rates, guesses: Guesses) -> None:
         self._chat = chat
         self._tokens = tokens
         self._rates = rates
+        self._guesses = guesses
 
     def blueprint(self) -> Blueprint:
         """The routes, to be registered on the app."""
@@ -38,27 +40,36 @@ class Api:
         wanted = wire.read_json(wire.CreateRoom, request.get_data())
         code = None if wanted.code is None else parse_code(wanted.code)
         self._rates.create_room(request.remote_addr or "")
-        admission = self._chat.create_room(wanted.name, code)
+        if code is None:
+            admission = self._chat.create_room(wanted.name)
+        else:
+            with self._guesses.wanted_code(_client()):
+                admission = self._chat.create_room(wanted.name, code)
         return _json(wire.room_answer(admission, self._tokens.mint(admission.ref)), 201)
 
     def look_up(self, code: str) -> ResponseReturnValue:
         """What anybody who knows the code may know of the room."""
-        room = self._chat.look_up(self._live(code))
+        wanted = parse_code(code)
+        with self._guesses.look_up(_client()):
+            room = self._chat.look_up(wanted)
         here = self._chat.members_here(room.room_id)
         return _json(wire.RoomSummary(room.code, room.topic, here))
 
     def join(self, code: str) -> ResponseReturnValue:
         """A new member of the room."""
         wanted = wire.read_json(wire.JoinRoom, request.get_data())
-        live = self._live(code)
-        self._rates.join(request.remote_addr or "")
-        admission = self._chat.join(live, wanted.name)
+        parsed = parse_code(code)
+        with self._guesses.look_up(_client()):
+            self._chat.look_up(parsed)
+            self._rates.join(request.remote_addr or "")
+            admission = self._chat.join(parsed, wanted.name)
         return _json(wire.room_answer(admission, self._tokens.mint(admission.ref)), 201)
 
     def events(self, code: str) -> ResponseReturnValue:
         """A stretch of the room's log."""
         ref = self._bearer(code)
         wanted = wire.read_query(wire.HistoryRequest, request.args.to_dict())
+        self._chat.pace_history(ref)
         history = self._chat.history(
             ref, after=wanted.after, before=wanted.before, limit=wanted.limit
         )
@@ -74,16 +85,6 @@ class Api:
         appended = self._chat.post(ref, draft)
         return _json(wire.PostedAnswer(appended.seq), 201 if appended.is_new else 200)
 
-    def _live(self, typed: str) -> Code:
-        """The code, if it leads to a room. A wrong one counts against the caller."""
-        code = parse_code(typed)
-        try:
-            self._chat.look_up(code)
-        except RoomNotFound:
-            self._rates.failed_lookup(request.remote_addr or "")
-            raise
-        return code
-
     def _bearer(self, typed: str) -> Ref:
         """The member whose token came along, who must be in the room of this code."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -93,6 +94,11 @@ class Api:
         if self._chat.room(ref).code != parse_code(typed):
             raise TokenInvalid("This token is for another room.")
         return ref
+
+
+def _client() -> Client:
+    """Who asks; programs have no cookie, so they are known by their network."""
+    return Client(request.remote_addr or "", proof=request.headers.get("Proof-Of-Work", ""))
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -78,7 +78,7 @@ OPERATIONS = (
         "/rooms/{code}/events",
         "Read events of the room, the newest ones by default.",
         {200: EventsShape},
-        (401, 410, 422),
+        (401, 410, 422, 429),
         query=wire.HistoryRequest,
         needs_token=True,
     ),

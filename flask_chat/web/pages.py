@@ -9,14 +9,22 @@ from msgspec import structs
 
 from flask_chat.chat import Admission, Chat, Ref
 from flask_chat.domain.codes import Code, parse_code
-from flask_chat.domain.errors import ChatError, CodeInvalid, RoomEnded, RoomNotFound, TokenInvalid
+from flask_chat.domain.errors import (
+    ChatError,
+    CodeInvalid,
+    ProofRequired,
+    RoomEnded,
+    RoomNotFound,
+    TokenInvalid,
+)
 from flask_chat.domain.events import decode_event
 from flask_chat.domain.rooms import Room
 from flask_chat.settings import Settings
 from flask_chat.web import sessions
-from flask_chat.web.guards import Rates
+from flask_chat.web.guessing import Client, Guesses
 from flask_chat.web.lines import history_lines, iso
 from flask_chat.web.links import Links
+from flask_chat.web.rates import Rates
 from flask_chat.web.refusals import headers_of, status_of
 from flask_chat.web.tokens import Tokens
 
@@ -27,11 +35,18 @@ class Pages:
     """The handlers of the pages, over the parts they need."""
 
     def __init__(
-        self, chat: Chat, tokens: Tokens, rates: Rates, links: Links, settings: Settings
+        self,
+        chat: Chat,
+        tokens: Tokens,
+        rates: Rates,
+        guesses: Guesses,
+        links: Links,
+        settings: Settings,
     ) -> None:
         self._chat = chat
         self._tokens = tokens
         self._rates = rates
+        self._guesses = guesses
         self._links = links
         self._settings = settings
 
@@ -64,7 +79,7 @@ class Pages:
                 admission = self._join(form.get("name", ""), code)
         except ChatError as refusal:
             return self._lobby(refusal)
-        sessions.remember(admission.ref)
+        sessions.remember(admission.ref, admission.room.code)
         return _see_other(url_for("pages.room", typed=admission.room.code))
 
     def last_room(self) -> ResponseReturnValue:
@@ -83,7 +98,8 @@ class Pages:
                 return redirect(url_for("pages.room", typed=code))
             ref = self._ref_for(code)
             if ref is None:
-                self._look_up(code)
+                with self._guesses.look_up(self._client()):
+                    self._chat.look_up(code)
                 return self._lobby(code=code)
             return self._room_page(ref)
         except ChatError as refusal:
@@ -118,28 +134,28 @@ class Pages:
     def _create(self, name: str, wanted: str) -> Admission:
         # The plain button sends nothing or 1; "Create it" beside "There is no room" sends the code.
         code = parse_code(wanted) if len(wanted) > 1 else None
-        self._rates.create_room(self._address())
-        return self._chat.create_room(name, code)
+        if code is None:
+            self._rates.create_room(self._address())
+            return self._chat.create_room(name)
+        with self._guesses.wanted_code(self._client()):
+            self._rates.create_room(self._address())
+            return self._chat.create_room(name, code)
 
     def _join(self, name: str, code: Code) -> Admission:
-        self._look_up(code)
-        self._rates.join(self._address())
-        return self._chat.join(code, name)
-
-    def _look_up(self, code: Code) -> Room:
-        try:
-            return self._chat.look_up(code)
-        except RoomNotFound:
-            self._rates.failed_lookup(self._address())
-            raise
+        with self._guesses.look_up(self._client()):
+            self._chat.look_up(code)
+            self._rates.join(self._address())
+            return self._chat.join(code, name)
 
     def _ref_for(self, code: Code) -> Ref | None:
-        """Who this browser is in the room that the code leads to now."""
-        try:
-            ref = sessions.ref_in(self._chat.look_up(code).room_id)
-        except RoomNotFound:
-            return None
-        return ref if ref and self._room_of(ref) else None
+        """Who this browser is in its room with this code.
+
+        Looks at its own rooms only, so that nothing here tells whether there are others.
+        """
+        return next((ref for ref in sessions.refs(code) if self._room_of(ref)), None)
+
+    def _client(self) -> Client:
+        return Client(self._address(), sessions.known_browser(), request.form.get("proof", ""))
 
     def _room_of(self, ref: Ref) -> Room | None:
         """The room of a member; None when it has ended or they have left it elsewhere."""
@@ -153,8 +169,8 @@ class Pages:
         return request.remote_addr or ""
 
     def _room_page(self, ref: Ref) -> ResponseReturnValue:
-        sessions.remember(ref)
         room = self._chat.room(ref)
+        sessions.remember(ref, room.code)
         history = self._chat.history(ref, limit=LINES_ON_PAGE)
         return render_template(
             "room.html",
@@ -172,12 +188,17 @@ class Pages:
     def _lobby(self, refusal: ChatError | None = None, code: str = "") -> ResponseReturnValue:
         typed = request.form.get("code", "") or code
         is_missing = isinstance(refusal, RoomNotFound)
+        sessions.browser()
+        # Followed a link while many codes are guessed: the form works, and nothing is told yet.
+        is_put_off = isinstance(refusal, ProofRequired) and request.method == "GET"
         page = render_template(
             "home.html",
             name=request.form.get("name", ""),
             code=_shown_code(typed),
             rooms=[self._card(ref, room) for ref, room in self._my_rooms()],
-            error=_shown_error(refusal) if refusal else None,
+            error=_shown_error(refusal) if refusal and not is_put_off else None,
+            challenge=refusal.data.get("challenge") if refusal else None,
+            wanted_code=request.form.get("create", ""),
             create_code=parse_code(typed) if is_missing else None,
             name_limit=self._settings.name_limit_characters,
         )

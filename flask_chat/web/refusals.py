@@ -29,6 +29,7 @@ _STATUS: dict[type[ChatError], HTTPStatus] = {
     errors.MessageEmpty: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.MessageTooLong: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooFast: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.ProofRequired: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TokenInvalid: HTTPStatus.UNAUTHORIZED,
     errors.ConnectionsExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ServerFull: HTTPStatus.SERVICE_UNAVAILABLE,

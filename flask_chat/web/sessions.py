@@ -1,47 +1,52 @@
 """What this browser is: a member of some rooms, kept in the signed session cookie."""
 
 from collections.abc import Iterator
-from typing import Any
+from secrets import token_urlsafe
 
 from flask import session
 
 from flask_chat.chat import Ref
+from flask_chat.domain.codes import Code
 from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import RoomId
 
-# A cookie holds 4 KB; a room takes about 70 bytes of it once signed.
+# A cookie holds 4 KB; a room takes about 80 bytes of it once signed.
 _ROOMS_KEPT = 30
 
 
-def remember(ref: Ref) -> None:
+def browser() -> str:
+    """What this browser is called, from the first answer to it on; it says nothing of anybody."""
+    name = session.get("browser")
+    if not isinstance(name, str):
+        name = session["browser"] = token_urlsafe(12)
+    return name
+
+
+def known_browser() -> str:
+    """What the cookie that came along calls this browser; "" when none came."""
+    name = session.get("browser")
+    return name if isinstance(name, str) else ""
+
+
+def remember(ref: Ref, code: Code) -> None:
     """This browser is that member from now on, and was in that room last."""
-    rooms = _rooms()
+    rooms = {room_id: (room_id, *rest) for room_id, *rest in session.get("rooms", [])}
     rooms.pop(ref.room_id, None)
-    rooms[ref.room_id] = ref.member_id
-    session["rooms"] = list(rooms.items())[-_ROOMS_KEPT:]
+    rooms[ref.room_id] = (ref.room_id, ref.member_id, code)
+    session["rooms"] = list(rooms.values())[-_ROOMS_KEPT:]
     session.permanent = True
 
 
 def forget(ref: Ref) -> None:
     """This browser is no longer that member."""
-    rooms = _rooms()
-    if rooms.pop(ref.room_id, None) is not None:
-        session["rooms"] = list(rooms.items())
+    kept = [room for room in session.get("rooms", []) if room[0] != ref.room_id]
+    if len(kept) < len(session.get("rooms", [])):
+        session["rooms"] = kept
 
 
-def ref_in(room_id: RoomId) -> Ref | None:
-    """Who this browser is in the room, None when it is nobody there."""
-    member_id = _rooms().get(room_id)
-    return None if member_id is None else Ref(room_id, member_id)
-
-
-def refs() -> Iterator[Ref]:
-    """Who this browser is in all its rooms, the one it was in last first."""
-    for room_id, member_id in reversed(list(_rooms().items())):
-        yield Ref(room_id, member_id)
-
-
-def _rooms() -> dict[RoomId, MemberId]:
-    # The cookie is signed by us; a list of pairs keeps the order through JSON.
-    pairs: list[Any] = session.get("rooms", [])
-    return {RoomId(room_id): MemberId(member_id) for room_id, member_id in pairs}
+def refs(code: str | None = None) -> Iterator[Ref]:
+    """Who this browser is in all its rooms, or in those with this code, the last one first."""
+    # The cookie is signed by us; a list keeps the order through JSON.
+    for room_id, member_id, its_code in reversed(session.get("rooms", [])):
+        if code is None or its_code == code:
+            yield Ref(RoomId(room_id), MemberId(member_id))

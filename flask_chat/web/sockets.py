@@ -7,7 +7,7 @@ returns the acknowledgement. Other names, also Socket.IO's reserved ones, never 
 from collections.abc import Callable, Iterable
 from functools import partial
 from secrets import token_urlsafe
-from typing import Any, NamedTuple
+from typing import Any
 
 import socketio
 import structlog
@@ -15,23 +15,42 @@ from socketio import exceptions
 
 from flask_chat.chat import Chat, Ref, Welcome
 from flask_chat.delivery.fanout import Fanout
-from flask_chat.domain.errors import ChatError, ConnectionsExceeded, Invalid, NotFound
+from flask_chat.domain.errors import (
+    ChatError,
+    ConnectionsExceeded,
+    Invalid,
+    NotFound,
+    TokenInvalid,
+    TooFast,
+)
 from flask_chat.domain.events import moment
+from flask_chat.domain.limits import Bucket
 from flask_chat.domain.messages import Draft
 from flask_chat.domain.rooms import RoomId
 from flask_chat.stores.base import Appended
 from flask_chat.web import wire
+from flask_chat.web.rates import Rate, Rates, sender
 from flask_chat.web.refusals import as_ack
+from flask_chat.web.security_log import SecurityLog
 from flask_chat.web.tokens import Tokens
 
 log = structlog.get_logger()
 
+# Who goes on without a look at the refusals is no client of anybody: the connection is closed.
+_REFUSED_IN_A_ROW = 500
+_BROKEN = ("parse error", "transport error")  # what the engine says of connections it has closed
 
-class Connection(NamedTuple):
-    """Who is at the other end."""
 
-    ref: Ref
-    address: str
+class Connection:
+    """Who is at the other end, and how much they send."""
+
+    __slots__ = ("address", "bucket", "ref", "refused")
+
+    def __init__(self, ref: Ref, address: str) -> None:
+        self.ref = ref
+        self.address = address
+        self.bucket = Bucket()
+        self.refused = 0  # events in a row that came too fast
 
 
 class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
@@ -42,8 +61,11 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         chat: Chat,
         fanout: Fanout,
         tokens: Tokens,
+        rates: Rates,
+        security: SecurityLog,
         *,
         connections_per_address: float,
+        events: Rate,
         clock: Callable[[], float],
         may_block: bool = False,
     ) -> None:
@@ -51,6 +73,9 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         self._chat = chat
         self._fanout = fanout
         self._tokens = tokens
+        self._rates = rates
+        self._security = security
+        self._pace = events
         self._connections_per_address = connections_per_address
         self._clock = clock
         self._connections: dict[str, Connection] = {}  # by sid
@@ -74,7 +99,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         if event == "connect":
             return self._connect(*args)
         if event == "disconnect":
-            return self._disconnect(args[0])
+            return self._disconnect(*args)
         return self._receive(event, *args)
 
     def close_member(self, ref: Ref) -> None:
@@ -90,12 +115,17 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         """Let a member in. What is sent in here goes out behind the answer to the CONNECT."""
-        address = environ.get("REMOTE_ADDR", "")
+        address = sender(environ.get("REMOTE_ADDR", ""))
         try:
+            self._rates.connect(address)
             wanted = wire.read(wire.Auth, auth)
             ref = self._tokens.read(wanted.token)
             welcome = self._enter(ref, wanted.after, address)
         except ChatError as refusal:
+            if isinstance(refusal, TokenInvalid):
+                self._security.forged("member token", address)
+            elif isinstance(refusal, Invalid):
+                self._security.malformed("CONNECT", address)
             body = wire.error_body(refusal)
             raise exceptions.ConnectionRefusedError(body.message, body) from None
         # Nothing else has run since the welcome was made, so no event falls between the two.
@@ -104,11 +134,13 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         self._fanout.enter(sid, ref.room_id)
         self._fanout.send(sid, "welcome", wire.welcome_message(welcome, moment(self._clock())))
 
-    def _disconnect(self, sid: str) -> None:
+    def _disconnect(self, sid: str, reason: str = "") -> None:
         connection = self._connections.pop(sid, None)
         if connection is None:
             return
-        ref, address = connection
+        ref, address = connection.ref, connection.address
+        if reason in _BROKEN:
+            self._security.malformed(f"connection closed: {reason}", address)
         listeners = self._by_room[ref.room_id]
         del listeners[sid]
         if not listeners:
@@ -146,15 +178,35 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
 
     def _receive(self, event: str, sid: str, *args: Any) -> Any:
         try:
-            handler = self._events.get(event)
-            if handler is None:
-                raise NotFound(f"There is no event {event[:40]!r}.")
             connection = self._connections.get(sid)
             if connection is None:
                 return None  # closed while the event was on its way
+            self._take_event(sid, connection)
+            handler = self._events.get(event)
+            if handler is None:
+                raise NotFound(f"There is no event {event[:40]!r}.")
             return handler(sid, connection.ref, args[0] if args else {})
         except Exception as error:
             return as_ack(error)
+
+    def _take_event(self, sid: str, connection: Connection) -> None:
+        """Count an event, whatever it is. Raises TooFast."""
+        burst, per_second = self._pace
+        wait = connection.bucket.take(burst, per_second, self._clock())
+        if not wait:
+            connection.refused = 0
+            return
+        connection.refused += 1
+        if connection.refused == 1:
+            self._security.throttled("events", connection.address)
+        elif connection.refused == _REFUSED_IN_A_ROW:
+            self._security.throttled("events, connection closed", connection.address)
+            self._fanout.close(sid)
+        raise TooFast(
+            f"That was too fast: {burst:g} events at once, then {per_second:g} a second.",
+            limit=per_second,
+            retry_after_seconds=round(wait + 0.05, 1),
+        )
 
     def _on_post(self, sid: str, ref: Ref, data: Any) -> wire.PostedAck:
         return wire.posted_ack(self._chat.post(ref, _draft(data)))
@@ -178,6 +230,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         if connection is None:
             return  # closed while the event was on its way
         try:
+            self._take_event(sid, connection)
             self._chat.post_soon(connection.ref, draft({} if data is None else data), kept)
         except Exception as error:
             answer(as_ack(error))
@@ -191,6 +244,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
 
     def _on_history(self, sid: str, ref: Ref, data: Any) -> wire.HistoryAck:
         wanted = wire.read(wire.HistoryRequest, data)
+        self._chat.pace_history(ref)
         history = self._chat.history(
             ref, after=wanted.after, before=wanted.before, limit=wanted.limit
         )

@@ -16,6 +16,7 @@ from flask_chat.domain.errors import ChatError, Invalid
 from flask_chat.domain.members import Member
 from flask_chat.domain.rooms import Room
 from flask_chat.stores.base import Appended
+from flask_chat.web.proof_of_work import Challenge
 
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1, description="The number of an event in its room.")]
 Key = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$", description="Your id for the message.")]
@@ -154,6 +155,7 @@ class ErrorBody(Struct, frozen=True, omit_defaults=True):
     limit: float | UnsetType = UNSET
     suggestion: str | UnsetType = UNSET
     retry_after_seconds: float | UnsetType = UNSET
+    challenge: Challenge | UnsetType = UNSET
 
 
 class ErrorAck(Struct, frozen=True):
@@ -175,6 +177,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     limit: float | UnsetType = UNSET
     suggestion: str | UnsetType = UNSET
     retry_after_seconds: float | UnsetType = UNSET
+    challenge: Challenge | UnsetType = UNSET
 
 
 _encoder = msgspec.json.Encoder()

@@ -1,0 +1,75 @@
+"""Hash-cash: a small sum that costs a client a second and the server nothing.
+
+A challenge is a text; its proof is the text, a colon and a number, such that the SHA-256 of all of
+it begins with as many zero bits as were asked for. The text says for whom and until when it is
+good, and is signed, so that nothing is kept until it comes back. Each is good for one proof.
+`static/js/proof.js` does the sum in browsers.
+"""
+
+import hashlib
+import hmac
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from secrets import token_urlsafe
+
+from msgspec import Struct
+
+LIFETIME_SECONDS = 600
+_DIGITS = 15
+_MOST_SPENT = 100_000
+
+
+class Challenge(Struct, frozen=True):
+    """`{"text": "17.6921f3a0.x….y…", "bits": 17}`: bits is how many zeros are asked for."""
+
+    text: str
+    bits: int
+
+
+class ProofsOfWork:
+    """Gives challenges and takes proofs. `bits` more is twice the work for each."""
+
+    def __init__(self, secret_key: str, bits: int, clock: Callable[[], float] = time.time) -> None:
+        self._key = hashlib.sha256(b"proof of work:" + secret_key.encode()).digest()
+        self._bits = bits
+        self._clock = clock
+        self._spent: dict[str, float] = {}  # challenge → when it expires; in that order
+
+    def challenge(self, client: str) -> Challenge:
+        """A new one for this client: whatever names it, such as its network."""
+        # Short enough for the text and its number to fit into one block of SHA-256 (55 bytes).
+        expires = int(self._clock()) + LIFETIME_SECONDS
+        start = f"{self._bits}.{expires:x}.{token_urlsafe(9)}"
+        return Challenge(f"{start}.{self._sign(start, client)}", self._bits)
+
+    def accept(self, proof: str, client: str) -> bool:
+        """Whether this is a proof for a challenge of ours to this client; the first time only."""
+        text, _, number = proof.partition(":")
+        start, _, signature = text.rpartition(".")
+        if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+            return False
+        if not hmac.compare_digest(signature.encode(), self._sign(start, client).encode()):
+            return False
+        bits, expires, _ = start.split(".")
+        now = self._clock()
+        if int(expires, 16) <= now or text in self._spent:
+            return False
+        digest = hashlib.sha256(proof.encode()).digest()
+        if int.from_bytes(digest, "big") >> (256 - int(bits)):
+            return False
+        self._forget(now)
+        self._spent[text] = int(expires, 16)
+        return True
+
+    def _sign(self, start: str, client: str) -> str:
+        mac = hmac.digest(self._key, f"{start} {client}".encode(), "sha256")
+        return urlsafe_b64encode(mac[:12]).decode()
+
+    def _forget(self, now: float) -> None:
+        """Drop what has expired, and the oldest when there are too many."""
+        while self._spent:
+            oldest = next(iter(self._spent))
+            if self._spent[oldest] > now and len(self._spent) < _MOST_SPENT:
+                return
+            del self._spent[oldest]
