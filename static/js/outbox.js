@@ -324,8 +324,10 @@ export class Outbox {
     const isLasting = await this.#store.put(kept);
     if (this.#gone.has(item.key)) return void this.#store.remove(item.key);
     this.#stored.add(item.key);
+    if (isLasting === !this.#fragile.has(item.key)) return;
     if (isLasting) this.#fragile.delete(item.key);
     else this.#fragile.add(item.key);
+    this.#changed();
   }
 
   /** Makes this tab know what the store knows. */

@@ -5,11 +5,13 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.road import Road, road_to
 from tests.servers import RunningServer
 
 DESK = {"width": 1280, "height": 800}
@@ -17,7 +19,10 @@ PHONE = {"width": 390, "height": 844}
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
 # What Chromium itself logs about a refusal, or about a line that a test has cut.
-EXPECTED = re.compile("status of 4|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION")
+EXPECTED = re.compile(
+    "status of 4|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE"
+    "|WebSocket connection to .* failed"
+)
 
 expect.set_options(timeout=20_000)
 
@@ -29,9 +34,8 @@ class Visitor:
         self.context = context
         self.url = url
         self.name = name
-        self.page = context.new_page()
         self.complaints: list[str] = []  # errors in the console, and requests that left the host
-        self._listen(self.page)
+        self.page = self._new_page()
 
     def creates_a_room(self) -> str:
         """Create a room from the lobby; its code."""
@@ -69,7 +73,7 @@ class Visitor:
     def says(self, text: str) -> None:
         """Write and send."""
         self.writes(text)
-        self.page.get_by_role("button", name="Send").click()
+        self.page.get_by_role("button", name="Send", exact=True).click()
 
     def sees(self, text: str) -> None:
         """Wait until exactly one message with exactly this text is shown."""
@@ -79,6 +83,11 @@ class Visitor:
     def messages(self, text: str):  # type: ignore[no-untyped-def]
         """The bubbles with exactly this text."""
         return self.page.locator(".message .text").get_by_text(text, exact=True)
+
+    def bubble(self, text: str):  # type: ignore[no-untyped-def]
+        """The whole message with exactly this text: who, when, how it stands, what can be done."""
+        exactly = self.page.locator(".text").get_by_text(text, exact=True)
+        return self.page.locator(".message").filter(has=exactly)
 
     @property
     def texts(self) -> list[str]:
@@ -90,6 +99,41 @@ class Visitor:
         self.page.evaluate(AXE.read_text())
         found = self.page.evaluate("axe.run()")["violations"]
         assert not found, [(each["id"], each["nodes"][0]["html"][:200]) for each in found]
+
+    def opens_another_tab(self) -> "Visitor":
+        """A second tab of the same browser, at the same place."""
+        tab = copy(self)  # complaints are collected together
+        tab.page = self._new_page()
+        tab.page.goto(self.page.url)
+        tab.is_connected()
+        return tab
+
+    def closes_the_tab(self) -> None:
+        """As the cross of the tab does it."""
+        self.left = self.page.url
+        self.page.close()
+
+    def comes_back(self) -> None:
+        """Open a new tab where the closed one was."""
+        self.page = self._new_page()
+        self.page.goto(self.left)
+        self.is_connected()
+
+    def waits_with(self, text: str) -> None:
+        """Wait until the message with this text is shown as waiting to be sent."""
+        state = self.bubble(text).locator(".state")
+        expect(state).to_have_attribute("data-state", "waiting")
+
+    def has_sent_everything(self) -> None:
+        """Wait until every own message is shown as kept by the server."""
+        self.is_connected()
+        unsent = self.page.locator(".message[data-mine] .state:not([data-state=kept])")
+        expect(unsent).to_have_count(0, timeout=40_000)
+
+    def _new_page(self) -> Page:
+        page = self.context.new_page()
+        self._listen(page)
+        return page
 
     def _listen(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -131,6 +175,13 @@ def launched() -> Iterator[Browser]:
 def chromium() -> Iterator[Browser]:
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture
+def road(server: RunningServer) -> Iterator[Road]:
+    """A way to the shared server that can be closed: `ada = person("Ada", road.url)`."""
+    with road_to(server.port) as road:
+        yield road
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""The way from a browser to the server, with tunnels: a TCP relay that can close and fall silent."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Road:
+    """Relays connections to the server's port. Its own thread; all methods may be called from any."""
+
+    def __init__(self, port: int) -> None:
+        self._upstream = port
+        self._is_open = True
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._lines: set[asyncio.StreamWriter] = set()  # both ends of the WebSockets among them
+        self._from_server: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        self.opened = 0  # connections so far
+
+    @property
+    def url(self) -> str:
+        """Where people go instead of to the server itself."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def close(self) -> None:
+        """Cut every connection and refuse new ones."""
+        self._is_open = False
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def open(self) -> None:
+        """Let connections through again."""
+        self._is_open = True
+
+    def fall_silent(self) -> None:
+        """Take nothing more from the WebSockets there are now and close none; new ones work."""
+        self._loop.call_soon_threadsafe(self._fall_silent)
+
+    def lose_answers(self) -> None:
+        """On the WebSockets there are now, let through what browsers send but no answers."""
+        self._loop.call_soon_threadsafe(self._lose_answers)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._relay, "127.0.0.1", 0))
+        self._port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        server.close()
+        self._loop.close()
+
+    def _cut(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    def _fall_silent(self) -> None:
+        for writer in self._lines:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    def _lose_answers(self) -> None:
+        for writer in self._lines & self._from_server:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._is_open:
+            return writer.transport.abort()
+        self.opened += 1
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._upstream)
+        except OSError:
+            return writer.transport.abort()
+        self._writers |= {writer, back}
+        self._from_server.add(back)
+        with suppress(OSError, asyncio.CancelledError):
+            await asyncio.wait(
+                [
+                    asyncio.create_task(self._carry(reader, back, {writer, back})),
+                    asyncio.create_task(self._carry(there, writer, {writer, back})),
+                ],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        self._writers -= {writer, back}
+        self._lines -= {writer, back}
+        self._from_server.discard(back)
+        for each in (writer, back):
+            with suppress(OSError):
+                each.close()
+
+    async def _carry(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        both: set[asyncio.StreamWriter],
+    ) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                if b"upgrade: websocket" in data.lower():
+                    self._lines |= both
+                writer.write(data)
+                await writer.drain()
+
+
+@contextmanager
+def road_to(port: int) -> Iterator[Road]:
+    """A road for the length of a block."""
+    road = Road(port)
+    try:
+        yield road
+    finally:
+        road.stop()
