@@ -6,14 +6,17 @@ import pytest
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import (
+    ChatError,
     CodeTaken,
     NameTaken,
     RoomEnded,
     RoomFull,
     ServerFull,
+    TokenInvalid,
 )
 from flask_chat.domain.events import (
     MemberJoined,
+    MemberLeft,
     MemberRemoved,
     MemberRenamed,
     MessageEdited,
@@ -715,3 +718,101 @@ def test_a_new_room_with_the_same_code_has_no_deadline_of_the_old_one(place: Pla
 
     assert place.store.due(1_000.0) == []
     assert place.names_here(grace.room_id) == ["Grace"]
+
+
+# People act at the same time
+
+
+def test_somebody_who_has_left_says_nothing_more(place: Place) -> None:
+    ada = place.opens("Ada")
+    grace = place.joins(ada.room_id, "Grace")
+    place.says(grace, "Bye", key="k1")
+    member = place.store.member(*grace)
+    assert member is not None
+    left = MemberLeft(at=AT, by=grace.member_id, member_id=grace.member_id, reason="left")
+    place.does(ada.room_id, left)
+    told = len(place.told)
+
+    for late in (posted(grace, "One more thing", "k2"), joined(member), left):
+        assert isinstance(place.refusal(ada.room_id, late), TokenInvalid)
+
+    assert not place.says(grace, "Bye", key="k1").is_new  # a repeat is still recognised
+    assert len(place.told) == told
+    assert place.names_here(ada.room_id) == ["Ada"]
+
+
+def test_what_is_so_already_is_not_said_again(place: Place) -> None:
+    ada = place.opens("Ada")
+    grace = place.joins(ada.room_id, "Grace")
+
+    here_again = place.comes_back(grace)
+    place.goes(grace, "gone")
+    gone_again = place.goes(grace, "gone")
+
+    assert here_again == Appended(2, b"", is_new=False)
+    assert gone_again == Appended(3, b"", is_new=False)
+    assert len(place.told) == 3
+
+
+def test_a_room_does_not_end_as_empty_while_somebody_is_in_it(place: Place) -> None:
+    ada = place.opens("Ada")
+
+    assert not place.does(ada.room_id, RoomEndedEvent(at=AT, reason="empty")).is_new
+
+    place.says(ada, "Still here")
+    place.goes(ada, "gone")
+    assert place.does(ada.room_id, RoomEndedEvent(at=AT, reason="empty")).is_new
+
+
+def test_nothing_happens_in_a_room_after_its_end(place: Place) -> None:
+    ada = place.opens("Ada")
+    place.says(ada, "Hi", key="k1")
+    place.does(ada.room_id, RoomEndedEvent(at=AT, reason="ended"))
+
+    assert isinstance(place.refusal(ada.room_id, posted(ada, "More", "k2")), RoomEnded)
+    assert isinstance(place.refusal(ada.room_id, RoomEndedEvent(at=AT, reason="ended")), RoomEnded)
+    with pytest.raises(RoomEnded):
+        place.joins(ada.room_id, "Grace")
+    assert not place.says(ada, "Hi", key="k1").is_new
+    assert isinstance(place.log(ada.room_id)[-1], RoomEndedEvent)
+    assert place.store.due(AT.timestamp()) == [ada.room_id]
+
+
+def test_answers_that_come_later_are_those_of_append_and_in_its_order(place: Place) -> None:
+    ada = place.opens("Ada")
+    answers: list[list[Appended | ChatError]] = []
+
+    place.store.append_soon([Append(ada.room_id, posted(ada, "a", "k1"))], answers.append)
+    place.store.append_soon([Append(NOBODY, posted(ada, "b", "k2"))], answers.append)
+    third = place.says(ada, "c")
+
+    first, second = answers
+    assert [(each.seq, each.is_new) for each in first if isinstance(each, Appended)] == [(2, True)]
+    assert isinstance(second[0], RoomEnded)
+    assert third.seq == 3
+    assert place.texts(ada.room_id) == ["a", "c"]
+
+
+def test_a_room_gets_a_deadline_when_the_last_one_goes_and_loses_it_when_one_is_back(
+    make_store: MakeStore,
+) -> None:
+    place = Place(make_store, room_grace_seconds=60)
+    ada = place.opens("Ada")
+    grace = place.joins(ada.room_id, "Grace")
+
+    place.goes(ada, "gone")
+    assert place.store.deadline(ada.room_id) is None
+    place.goes(grace, "left")
+    assert place.store.deadline(ada.room_id) == AT.timestamp() + 60
+
+    place.comes_back(ada)
+    assert place.store.deadline(ada.room_id) is None
+
+
+def test_every_room_is_listed(place: Place) -> None:
+    ada, grace = place.opens("Ada", code="BBBB"), place.opens("Grace", code="CCCC")
+    assert place.store.room_ids() == [ada.room_id, grace.room_id]
+
+    place.store.remove_room(ada.room_id)
+
+    assert place.store.room_ids() == [grace.room_id]

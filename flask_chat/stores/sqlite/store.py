@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -259,6 +260,7 @@ class SqliteStore:
         journal = self._rooms.begin()
         for change in batch:
             change.make(journal)
+        refusal: Unavailable | None = Unavailable(retry_after_seconds=_REST_SECONDS)
         try:
             changes, filed = self._changes(journal)
             if changes:
@@ -267,16 +269,16 @@ class SqliteStore:
             for room_id in journal.rooms:
                 if self._rooms.state(room_id) is None:
                     self._filed.pop(room_id, None)
-        except BaseException as fault:
-            journal.take_back()
-            self._refuse(batch, fault)
-            if not isinstance(fault, Exception):
-                raise
+            refusal = None
+        except Exception as fault:
+            self._rest(fault)
         finally:  # nothing waits from here on, so those who want to read do so after the telling
+            if refusal is not None:
+                journal.take_back()
             self._in_flight = None
             self._settled.set()
             self._tell(journal)
-            self._finish(batch)
+            self._finish(batch, refusal)
 
     def _write(self, journal: Journal, changes: Changes) -> None:
         journal.close()
@@ -285,35 +287,39 @@ class SqliteStore:
         self._threads.apply(self._file.write, (changes,))
         if self._is_faulty:
             self._is_faulty = False
-            log.info("the store writes again", file=str(self._file.path))
+            with suppress(OSError):  # the log may be on the same disk
+                log.info("the store writes again", file=str(self._file.path))
 
-    def _refuse(self, batch: list[_Change], fault: BaseException) -> None:
-        expected = isinstance(fault, sqlite3.Error | OSError)
-        if not (expected and self._is_faulty):
-            log.error(
-                "the store cannot write: what is posted is refused until it can",
-                file=str(self._file.path),
-                reason=str(fault),
-                exc_info=None if expected else fault,
-            )
-        self._is_faulty = True
+    def _rest(self, fault: Exception) -> None:
+        """Refuse everything for a moment; say why, when it is news."""
+        is_news, self._is_faulty = not self._is_faulty, True
         self._resting_until = time.monotonic() + _REST_SECONDS
-        for change in batch:
-            change.error = Unavailable(retry_after_seconds=_REST_SECONDS)
+        is_expected = isinstance(fault, sqlite3.Error | OSError)
+        if is_news or not is_expected:
+            with suppress(OSError):
+                log.error(
+                    "the store cannot write: what people do is refused until it can",
+                    file=str(self._file.path),
+                    reason=str(fault),
+                    exc_info=None if is_expected else fault,
+                )
 
-    def _finish(self, batch: list[_Change]) -> None:
+    def _finish(self, batch: list[_Change], refusal: Unavailable | None) -> None:
         for change in batch:
+            change.error = refusal or change.error
             try:
                 change.finish(change)
             except Exception as error:
-                log.error("a change could not be answered", exc_info=error)
+                with suppress(OSError):
+                    log.error("a change could not be answered", exc_info=error)
 
     def _tell(self, journal: Journal) -> None:
         for event in journal.events:
             try:
                 self._publish(*event)
             except Exception as error:
-                log.error("an event could not be delivered", exc_info=error)
+                with suppress(OSError):
+                    log.error("an event could not be delivered", exc_info=error)
 
     def _changes(self, journal: Journal) -> tuple[Changes, dict[RoomId, _Filed]]:
         """What the transaction writes, and what the file has of these rooms once it has."""

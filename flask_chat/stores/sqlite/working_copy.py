@@ -180,10 +180,11 @@ def _restore_member(
     names: frozenset[str] | None,
     came_with: int | None,
 ) -> None:
-    room.free_name(member_id)
-    if names is not None:
-        room.names[member_id] = names
-        room.taken |= names
+    if room.names.get(member_id) != names:
+        room.free_name(member_id)
+        if names is not None:
+            room.names[member_id] = names
+            room.taken |= names
     if record is None:
         room.members.pop(member_id, None)
     else:
