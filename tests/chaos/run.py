@@ -197,7 +197,7 @@ class Chaos:
 
     def _take_down(self, number: signal.Signals) -> None:
         """At any moment, or, which is where it hurts, while a post is on its way."""
-        step = self._chance.choice((None, "post", "ack", "connect"))
+        step = self._chance.choice((None, "post", "ack", "event", "connect"))
         delay = self._chance.choice((0.0, self._chance.uniform(0.0, 0.01)))
         if step is None or number != signal.SIGKILL:
             self._server.goes_down(number)
