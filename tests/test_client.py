@@ -4,6 +4,8 @@ import json
 import queue
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -367,6 +369,15 @@ class TestTimeline:
         assert timeline.take() == [{"seq": 8}]
 
 
+def test_the_client_brings_nothing_of_the_server_along() -> None:
+    look = "import sys, flask_chat.client; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert not {"gevent", "flask", "msgspec", "flask_chat.domain", "flask_chat.web"} & set(modules)
+
+
 def test_the_bot_of_the_documentation_answers(server: RunningServer, place: Place) -> None:
     ada = place.open_room().connects()
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "docs/client.md").read_text(), re.DOTALL)
@@ -375,7 +386,6 @@ def test_the_bot_of_the_documentation_answers(server: RunningServer, place: Plac
     assert len(bot.splitlines()) <= 10
     thread = threading.Thread(target=exec, args=(bot, {}), daemon=True)
     thread.start()
-    ada.sees_kind("member_joined", by=ada.sees_kind("member_joined")["by"])
     wait_until(lambda: any(e.get("member", {}).get("name") == "Echo" for e in ada.events))
     ada.says("is anybody there?")
 
