@@ -1,0 +1,363 @@
+"""Guessing codes: what Mallory can find, and that her mistakes do not shut out anybody else.
+
+SECURITY.md tells the arithmetic that the first tests here keep true.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from flask_chat.domain.codes import ALPHABET, CODE_LETTERS
+from flask_chat.domain.errors import ChatError, CodeTaken, ProofRequired, RoomNotFound, TooFast
+from flask_chat.settings import Settings
+from flask_chat.web.guessing import FORGIVEN_AFTER_SECONDS, LONGEST_WAIT_SECONDS, Client, Guesses
+from flask_chat.web.proof_of_work import LIFETIME_SECONDS, Challenge, ProofsOfWork
+from flask_chat.web.rates import Buckets
+from flask_chat.web.security_log import SecurityLog
+
+CODES = len(ALPHABET) ** CODE_LETTERS
+LIVE_ROOMS = 100
+DAY = 86_400
+HERE = "192.0.2.7"
+NEXT_DOOR = "192.0.2.99"  # in the same network
+ELSEWHERE = "203.0.113.5"
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Door:
+    """A door that leads to no room unless the code is right."""
+
+    def __init__(self, clock: Clock, **settings: int) -> None:
+        bits = {"proof_of_work_bits": 1}
+        self.clock = clock
+        chosen = Settings(**bits | settings)  # type: ignore[arg-type]
+        proofs = ProofsOfWork("k" * 32, chosen.proof_of_work_bits, clock)
+        self.guesses = Guesses(chosen, proofs, Buckets(clock), SecurityLog(clock), clock)
+
+    def try_wrong(self, address: str = HERE, browser: str = "", proof: str = "") -> ChatError:
+        """Look up a wrong code; what came of it."""
+        with pytest.raises(ChatError) as caught, self.look_up(address, browser, proof):
+            raise RoomNotFound
+        return caught.value
+
+    def try_right(self, address: str = HERE, browser: str = "", proof: str = "") -> None:
+        """Look up a right code. Raises what it is refused with."""
+        with self.look_up(address, browser, proof):
+            pass
+
+    def look_up(self, address: str, browser: str = "", proof: str = ""):  # type: ignore[no-untyped-def]
+        return self.guesses.look_up(Client(address, browser, proof))
+
+    def use_up(self, address: str = HERE) -> None:
+        """Be wrong, as a new browser each time, until the network is told to prove work."""
+        for number in itertools.count():
+            if isinstance(self.try_wrong(address, f"browser {number}"), ProofRequired):
+                return
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def door(clock: Clock) -> Door:
+    return Door(clock)
+
+
+def proof_for(challenge: Challenge) -> str:
+    """Do the sum as a client does it."""
+    for number in itertools.count():
+        proof = f"{challenge.text}:{number}"
+        digest = hashlib.sha256(proof.encode()).digest()
+        if not int.from_bytes(digest, "big") >> (256 - challenge.bits):
+            return proof
+    raise AssertionError
+
+
+def proof_from(refusal: ChatError) -> str:
+    assert isinstance(refusal, ProofRequired)
+    return proof_for(refusal.data["challenge"])
+
+
+def new_browsers() -> Iterator[str]:
+    return (f"browser {number}" for number in itertools.count())
+
+
+def guesses_in_a_day(door: Door, address: str) -> int:
+    """How many wrong codes get answered: fresh cookies, proofs for nothing, day and night."""
+    answered = 0
+    browsers = new_browsers()
+    over_at = door.clock.now + DAY
+    while door.clock.now < over_at:
+        browser = next(browsers)
+        refusal = door.try_wrong(address, browser)
+        if isinstance(refusal, ProofRequired):
+            refusal = door.try_wrong(address, browser, proof_from(refusal))
+        if isinstance(refusal, RoomNotFound):
+            answered += 1
+        else:
+            door.clock.now += 30
+    return answered
+
+
+def test_one_address_finds_less_than_one_room_a_day(door: Door) -> None:
+    first_day, second_day = (guesses_in_a_day(door, HERE) for _ in range(2))
+
+    chance = LIVE_ROOMS / CODES
+    expected = first_day * chance / (1 - chance)  # a right code costs nothing, so some come on top
+    assert expected == pytest.approx(0.69, abs=0.02)
+    assert second_day <= first_day
+
+
+def test_an_address_without_cookies_finds_no_more(door: Door, clock: Clock) -> None:
+    answered, over_at = 0, clock.now + DAY
+    while clock.now < over_at:
+        refusal = door.try_wrong()
+        if isinstance(refusal, ProofRequired):
+            refusal = door.try_wrong(proof=proof_from(refusal))
+        answered += isinstance(refusal, RoomNotFound)
+        clock.now += 0 if isinstance(refusal, RoomNotFound) else 30
+
+    assert answered * LIVE_ROOMS / CODES < 1
+
+
+def test_one_browser_finds_next_to_nothing(door: Door, clock: Clock) -> None:
+    answered, over_at = 0, clock.now + DAY
+    while clock.now < over_at:
+        answered += isinstance(door.try_wrong(browser="mallory"), RoomNotFound)
+        clock.now += 1
+
+    assert answered < 120
+
+
+def test_a_home_with_many_ipv6_networks_has_four_times_the_share(
+    clock: Clock,
+) -> None:
+    door = Door(clock, failed_lookups_overall_per_minute=0)
+    homes = [f"2001:db8:1:{home:x}::1" for home in range(20)]
+
+    wrong = 0
+    for home, number in itertools.product(homes, range(320)):
+        wrong += isinstance(door.try_wrong(home, f"{home} {number}"), RoomNotFound)
+
+    assert wrong == 4 * 300
+
+
+def test_creating_a_room_with_a_wanted_code_is_a_look_up_too(door: Door) -> None:
+    for number in range(300):
+        with door.guesses.wanted_code(Client(HERE, f"browser {number}")):
+            pass  # there was no such room, which Mallory knows now
+
+    assert isinstance(door.try_wrong(browser="another"), ProofRequired)
+
+
+def test_a_wanted_code_that_is_taken_costs_nothing(door: Door) -> None:
+    for number in range(1000):
+        with (
+            pytest.raises(CodeTaken),
+            door.guesses.wanted_code(Client(HERE, f"browser {number}")),
+        ):
+            raise CodeTaken
+
+
+def test_whoever_is_wrong_often_waits_each_time_twice_as_long(door: Door, clock: Clock) -> None:
+    for _ in range(10):
+        assert isinstance(door.try_wrong(browser="mallory"), RoomNotFound)
+
+    waits = []
+    for _ in range(12):
+        refusal = door.try_wrong(browser="mallory")
+        waits.append(refusal.data["retry_after_seconds"])
+        clock.now += waits[-1]
+        assert isinstance(door.try_wrong(browser="mallory"), RoomNotFound)
+
+    assert waits[:6] == [2, 4, 8, 16, 32, 64]
+    assert max(waits) == LONGEST_WAIT_SECONDS
+
+
+def test_a_wait_refuses_right_codes_just_as_wrong_ones(door: Door) -> None:
+    for _ in range(10):
+        door.try_wrong(browser="mallory")
+
+    wrong = door.try_wrong(browser="mallory")
+    with pytest.raises(TooFast) as right:
+        door.try_right(browser="mallory")
+
+    assert (wrong.message, wrong.data) == (right.value.message, right.value.data)
+
+
+def test_old_mistakes_are_forgiven(door: Door, clock: Clock) -> None:
+    for _ in range(10):
+        door.try_wrong(browser="ada")
+
+    clock.now += FORGIVEN_AFTER_SECONDS + 1
+
+    answers = [door.try_wrong(browser="ada") for _ in range(10)]
+    assert all(isinstance(answer, RoomNotFound) for answer in answers)
+
+
+def test_a_browser_that_was_wrong_is_no_matter_to_its_neighbours(door: Door) -> None:
+    for _ in range(11):
+        door.try_wrong(browser="mallory")
+
+    door.try_right(browser="grace")
+    door.try_right(NEXT_DOOR, browser="ada")
+    door.try_right()
+
+
+def test_programs_of_one_network_get_past_each_others_mistakes_by_proof(door: Door) -> None:
+    for _ in range(10):
+        door.try_wrong()
+
+    with pytest.raises(ProofRequired) as refusal:
+        door.try_right(NEXT_DOOR)
+
+    door.try_right(NEXT_DOOR, proof=proof_from(refusal.value))
+
+
+def test_a_right_code_works_where_a_network_has_used_up_its_wrong_ones(door: Door) -> None:
+    door.use_up()
+
+    for number in range(1000):  # a whole school comes in, and no right code costs anything
+        with pytest.raises(ProofRequired) as refusal:
+            door.try_right(browser=f"pupil {number}")
+        door.try_right(browser=f"pupil {number}", proof=proof_from(refusal.value))
+    door.try_right(ELSEWHERE)
+
+
+def test_a_right_and_a_wrong_code_get_the_same_refusal_before_a_proof(door: Door) -> None:
+    door.use_up()
+
+    wrong = door.try_wrong(browser="mallory")
+    with pytest.raises(ProofRequired) as right:
+        door.try_right(browser="mallory")
+
+    del wrong.data["challenge"], right.value.data["challenge"]
+    assert (wrong.message, wrong.data) == (right.value.message, right.value.data)
+
+
+def test_when_the_reserve_is_used_up_as_well_nobody_new_is_told_anything(door: Door) -> None:
+    door.use_up()
+    browsers = new_browsers()
+    while isinstance(refusal := door.try_wrong(browser=(who := next(browsers))), ProofRequired):
+        door.try_wrong(browser=who, proof=proof_from(refusal))
+
+    with pytest.raises(TooFast) as right:
+        door.try_right(browser="grace")
+
+    assert right.value.data["retry_after_seconds"] <= DAY / 300
+    door.try_right(ELSEWHERE)
+
+
+def test_a_proof_is_good_for_one_look_up(door: Door) -> None:
+    door.use_up()
+    proof = proof_from(door.try_wrong(browser="mallory"))
+
+    first = door.try_wrong(browser="mallory", proof=proof)
+    second = door.try_wrong(browser="mallory", proof=proof)
+
+    assert isinstance(first, RoomNotFound)
+    assert isinstance(second, ProofRequired)
+
+
+def test_a_proof_from_another_network_or_a_late_one_is_none(door: Door, clock: Clock) -> None:
+    door.use_up(HERE)
+    door.use_up(ELSEWHERE)
+    refusal = door.try_wrong(browser="mallory")
+
+    there = door.try_wrong(ELSEWHERE, "mallory", proof_from(refusal))
+    clock.now += LIFETIME_SECONDS
+    door.use_up()  # some came back meanwhile
+    late = door.try_wrong(browser="mallory", proof=proof_from(refusal))
+
+    assert isinstance(there, ProofRequired)
+    assert isinstance(late, ProofRequired)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    ["", ":", "x", "1.ffffffff.x.y:0", ":1", "..:1", "1.é.x.y:1", "1:" + "9" * 400, "\0:\u0661"],
+)
+def test_what_is_no_proof_opens_nothing(door: Door, proof: str) -> None:
+    door.use_up()
+
+    assert isinstance(door.try_wrong(browser="mallory", proof=proof), ProofRequired)
+
+
+def test_a_proof_nobody_asked_for_does_not_hide_mistakes(door: Door) -> None:
+    for _ in range(10):
+        door.try_wrong(proof="nonsense:1")
+
+    assert isinstance(door.try_wrong(proof="nonsense:1"), ProofRequired)
+
+
+def test_the_brake_asks_only_those_for_work_who_fail_while_it_is_on(clock: Clock) -> None:
+    door = Door(clock, failed_lookups_overall_per_minute=50)
+    for number in range(60):  # from everywhere
+        door.try_wrong(f"198.18.{number}.1", f"bot {number}")
+
+    again = door.try_wrong("198.18.59.1", "bot 59")
+
+    assert isinstance(again, ProofRequired)
+    door.try_right(HERE, "ada")
+    door.try_right("198.18.59.2", "grace")  # a neighbour of one bot
+    door.try_right("198.18.0.1", "bot 0")  # wrong before the brake
+    assert isinstance(door.try_wrong(HERE, "ada"), RoomNotFound)
+    assert isinstance(door.try_wrong(HERE, "ada"), ProofRequired)
+
+
+def test_the_brake_is_not_got_round_by_fresh_cookies(clock: Clock) -> None:
+    door = Door(clock, failed_lookups_overall_per_minute=50)
+    for number in range(60):
+        door.try_wrong(f"198.18.{number}.1", f"bot {number}")
+
+    answers = [door.try_wrong(HERE, f"browser {number}") for number in range(12)]
+
+    assert [isinstance(answer, RoomNotFound) for answer in answers] == [True] * 10 + [False] * 2
+
+
+def test_the_brake_is_let_go_when_it_is_quiet_again(clock: Clock) -> None:
+    door = Door(clock, failed_lookups_overall_per_minute=50)
+    for number in range(60):
+        door.try_wrong(f"198.18.{number}.1", f"bot {number}")
+
+    clock.now += 61
+
+    assert isinstance(door.try_wrong("198.18.59.1", "bot 59"), RoomNotFound)
+
+
+def test_lifted_limits_let_everything_through(clock: Clock) -> None:
+    door = Door(
+        clock,
+        failed_lookups_per_minute=0,
+        failed_lookups_per_day=0,
+        failed_lookups_overall_per_minute=0,
+    )
+
+    for _ in range(2000):
+        assert isinstance(door.try_wrong(), RoomNotFound)
+
+
+def test_memory_is_bounded_whoever_guesses(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_chat.web.guessing._MOST_RECORDS", 500)
+    door = Door(clock)
+    buckets = Buckets(clock, most=500)
+    monkeypatch.setattr(door.guesses, "_buckets", buckets)
+    for number in range(5000):
+        door.try_wrong(f"10.{number // 256}.{number % 256}.1", f"bot {number}")
+        clock.now += 0.01
+
+    assert len(door.guesses._records) <= 501
+    assert len(buckets) <= 500
