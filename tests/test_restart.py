@@ -154,7 +154,7 @@ def test_a_stopping_server_keeps_what_was_posted(house_with: Callable[..., House
     house = house_with(**UNHURRIED)
     ada = house.people.open_room().connects()
     answers: list[Any] = []
-    for number in range(300):
+    for number in range(150):
         body = {"key": f"k{number}", "text": f"{number}"}
         ada.client.emit("post", body, callback=answers.append)
 

@@ -284,7 +284,9 @@ class SqliteStore:
         journal.close()
         self._in_flight = journal
         self._settled.clear()
-        self._threads.apply(self._file.write, (changes,))
+        fault = self._threads.apply(_attempt, (self._file.write, changes))
+        if fault is not None:
+            raise fault
         if self._is_faulty:
             self._is_faulty = False
             with suppress(OSError):  # the log may be on the same disk
@@ -379,3 +381,12 @@ class SqliteStore:
         }
         self._rooms.trim()
         return filed
+
+
+def _attempt(write: Callable[[Changes], None], changes: Changes) -> Exception | None:
+    """What went wrong, as a value: what is raised in a thread gevent prints, and may fail to."""
+    try:
+        write(changes)
+    except Exception as fault:
+        return fault
+    return None
