@@ -15,19 +15,22 @@ from whitenoise import WhiteNoise
 
 from flask_chat import assets
 from flask_chat.addresses import lan_address
-from flask_chat.chat import Chat
+from flask_chat.backend import Backend, make_backend
+from flask_chat.chat import Chat, Ref
 from flask_chat.delivery import packets
+from flask_chat.delivery.bus import Bus
 from flask_chat.delivery.fanout import Fanout
 from flask_chat.delivery.install import install
+from flask_chat.delivery.presence import Presence
+from flask_chat.delivery.relay import Relay
 from flask_chat.delivery.settings import EngineSettings
 from flask_chat.domain.limits import Limits
+from flask_chat.domain.rooms import RoomId
 from flask_chat.handover import session_prefix
 from flask_chat.secret_file import kept_secret
 from flask_chat.settings import Settings, variable
-from flask_chat.stores.base import Publish, Store, StoreError
-from flask_chat.stores.memory import MemoryStore
+from flask_chat.stores.base import Store, StoreError
 from flask_chat.stores.sqlite.copies import key_path
-from flask_chat.stores.sqlite.store import SqliteStore
 from flask_chat.web import api, guards, health, openapi, pages, refusals, sockets
 from flask_chat.web.gate import Gate
 from flask_chat.web.guessing import Guesses
@@ -54,6 +57,8 @@ class Runtime:
     chat: Chat
     store: Store
     fanout: Fanout
+    relay: Relay
+    presence: Presence[Ref] | None
     housekeeper: "gevent.Greenlet[..., None] | None" = None
     is_retired: bool = False
 
@@ -87,6 +92,9 @@ class Runtime:
 
     def close(self) -> None:
         """Finish what is waiting for the store. Nothing can be kept any more afterwards."""
+        self.relay.stop()
+        if self.presence is not None:
+            self.presence.stop()
         self.store.close()
 
     def _keep_house(self) -> None:
@@ -107,17 +115,14 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     """
     settings = settings or Settings.from_environment()
     fanout = Fanout()
-    store = _store(
-        settings, publish=lambda room_id, seq, data: fanout.deliver(room_id, "event", data)
-    )
-    secret_key = _secret_key(settings)
+    limits = _limits(settings)
+    backend = make_backend(settings, limits, fanout)
+    store, relay, presence, _ = backend
+    secret_key = _secret_key(settings, backend)
     app = _flask(settings, secret_key)
     tokens = Tokens(secret_key)
 
-    chat = Chat(
-        store,
-        _limits(settings),
-    )
+    chat = Chat(store, limits, presence=presence)
     security = SecurityLog()
     buckets = Buckets()
     rates = Rates(settings, buckets, security)
@@ -127,6 +132,7 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     namespace = sockets.ChatNamespace(
         chat,
         fanout,
+        relay,
         tokens,
         rates,
         security,
@@ -137,6 +143,10 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     )
     chat.when_room_removed = namespace.close_room
     chat.when_member_removed = namespace.close_member
+    if isinstance(relay, Bus):
+        relay.when_told = namespace.heed
+        relay.when_lost = namespace.start_afresh
+        relay.when_gone = lambda room_id: namespace.close_room(RoomId(room_id))
     refusals.register(app)
     guards.register(app, sites)
     app.register_blueprint(
@@ -148,7 +158,7 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     app.extensions["csrf"].exempt(rest)  # REST takes no cookie, so there is nothing to forge
     app.register_blueprint(rest)
     app.register_blueprint(openapi.blueprint())
-    runtime = app.extensions["chat_runtime"] = Runtime(chat, store, fanout)
+    runtime = app.extensions["chat_runtime"] = Runtime(chat, store, fanout, relay, presence)
     app.register_blueprint(health.blueprint(lambda: runtime.is_retired))
     prefix = session_prefix(settings.node, worker)
     socketio = _socketio(app, settings, fanout, sites, rates, prefix, may_block=store.may_block)
@@ -157,17 +167,12 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     return app
 
 
-def _store(settings: Settings, publish: Publish) -> Store:
-    limits = _limits(settings)
-    if settings.sqlite_path is not None:
-        return SqliteStore(settings.sqlite_path, limits, publish)
-    return MemoryStore(limits, publish)
-
-
-def _secret_key(settings: Settings) -> str:
+def _secret_key(settings: Settings, backend: Backend) -> str:
     """The key of the settings; where none was given, the one beside the data, if there is data."""
     if not settings.secret_key_is_made:
         return settings.secret_key
+    if backend.kept_secret is not None:
+        return backend.kept_secret(settings.secret_key)
     if settings.sqlite_path is None:
         log.warning(
             "no secret key: made one for this process, people have to join again after a restart",

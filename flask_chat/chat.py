@@ -5,12 +5,13 @@ A member is named by `Ref`, which a door has taken out of a checked member token
 
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
 
-from flask_chat.delivery.presence import Presence
+from flask_chat.delivery.presence import LocalPresence, Presence
 from flask_chat.domain import events
 from flask_chat.domain.codes import Code, draw_code
 from flask_chat.domain.errors import (
@@ -93,6 +94,7 @@ class Chat:
         store: Store,
         limits: Limits,
         clock: Callable[[], float] = time.time,
+        presence: "Presence[Ref] | None" = None,
     ) -> None:
         self._store = store
         self._limits = limits
@@ -100,15 +102,18 @@ class Chat:
         self.when_room_removed: Callable[[RoomId], None] = lambda room_id: None
         self.when_member_removed: Callable[[Ref], None] = lambda ref: None
         self._clock = clock
-        self._presence: Presence[Ref] = Presence(limits.leave_grace_seconds, clock)
+        self._presence: Presence[Ref] = presence or LocalPresence(limits.leave_grace_seconds, clock)
         self._buckets: dict[RoomId, dict[tuple[MemberId, str], Bucket]] = {}  # what they do → rate
         self._rooms_end_from = 0.0  # after a start people have some time to come back
 
     def resume(self) -> None:
         """Go on with the rooms that the store has kept. To be called once, before anybody comes.
 
-        Nobody who was here has a connection now: all of them get the leave grace to come back.
+        Nobody who was here has a connection now: all of them get the leave grace to come back. A
+        shared presence knows better, since other servers may have gone on meanwhile.
         """
+        if self._presence.survives:
+            return
         for room_id in self._store.room_ids():
             for member in self._store.members(room_id):
                 self._presence.expect(Ref(room_id, member.member_id))
@@ -148,13 +153,14 @@ class Chat:
         room = self.look_up(code)
         try:
             member = self._new_member(name, "guest", self._hues_in(room.room_id))
-            self._store.admit(room.room_id, member, self._joined(member))
+            with self._expected(Ref(room.room_id, member.member_id)):
+                self._store.admit(room.room_id, member, self._joined(member))
         except NameTaken as refusal:
             refusal.data["suggestion"] = self._free_name(room.room_id, name)
             raise
         except RoomEnded:
             raise RoomNotFound(f"There is no room {code}.", field="code") from None
-        return self._admitted(room, member)
+        return Admission(room, member)
 
     def connection_opened(self, ref: Ref) -> None:
         """One more connection of a member is open. Raises RoomEnded or TokenInvalid."""
@@ -293,7 +299,10 @@ class Chat:
     def tick(self) -> None:
         """What time brings: say who is gone, end rooms whose time has come. For every second."""
         try:
-            self._say_gone(self._presence.overdue())
+            self._say_back(self._presence.returned())
+            overdue = self._presence.overdue()
+            if overdue:
+                self._say_gone(overdue)
             if self._clock() >= self._rooms_end_from:
                 for room_id in self._store.due(self._clock()):
                     self.end_room(room_id, "empty")
@@ -319,13 +328,20 @@ class Chat:
             code=code,
             created_at=moment(self._clock()),
         )
-        self._store.create_room(room, host, self._joined(host))
-        return self._admitted(room, host)
+        with self._expected(Ref(room.room_id, host.member_id)):
+            self._store.create_room(room, host, self._joined(host))
+        return Admission(room, host)
 
-    def _admitted(self, room: Room, member: Member) -> Admission:
-        admission = Admission(room, member)
-        self._presence.expect(admission.ref)
-        return admission
+    @contextmanager
+    def _expected(self, ref: Ref) -> Iterator[None]:
+        """Somebody becomes a member, and may not connect or be told of it: they have the grace."""
+        self._presence.expect(ref)
+        try:
+            yield
+        except ChatError as refusal:
+            if not isinstance(refusal, Unavailable):  # then they may be a member all the same
+                self._presence.forget(ref)
+            raise
 
     def _joined(self, member: Member) -> events.MemberJoined:
         here = msgspec.structs.replace(member, here=True)
@@ -380,9 +396,19 @@ class Chat:
             if gone:
                 self._store.append([Append(ref.room_id, self._left(ref, "gone")) for ref in gone])
         except Unavailable:
-            for ref in refs:
-                self._presence.expect(ref)
+            if not self._presence.survives:
+                for ref in refs:
+                    self._presence.expect(ref)
             raise
+        # Who has connected to another server meanwhile looked as if they were here.
+        self._say_back(self._presence.settle(refs))
+
+    def _say_back(self, refs: list[Ref]) -> None:
+        for ref in refs:
+            try:
+                self._append(ref.room_id, self._joined(self.member(ref)))
+            except (RoomEnded, TokenInvalid):
+                continue
 
     def _is_here(self, ref: Ref) -> bool:
         try:

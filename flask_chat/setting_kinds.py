@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from flask_chat.redis_link import urls
+
 Value = TypeVar("Value")
 
 
@@ -129,9 +131,13 @@ def store_fault(value: object) -> str:
         return ""
     if scheme == "sqlite":
         return "" if sqlite_path(str(value)) else "must be sqlite:///FILE, or sqlite:////FROM/ROOT"
-    if scheme in {"redis", "rediss"}:
-        return "the Redis store is not there yet, set memory: or sqlite:///FILE"
-    return "must be memory: or sqlite:///FILE"
+    if scheme in urls.SCHEMES:
+        try:
+            urls.parse(str(value))
+        except ValueError as error:
+            return str(error)
+        return ""
+    return "must be memory:, sqlite:///FILE or redis://HOST"
 
 
 def node_fault(value: object) -> str:

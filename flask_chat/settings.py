@@ -12,6 +12,7 @@ Limits are plain numbers, and 0 lifts one. The field keeps the 0 that was asked 
 import difflib
 import math
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from flask_chat.redis_link.urls import SCHEMES as REDIS_SCHEMES
 from flask_chat.setting_kinds import (
     About,
     choice,
@@ -85,7 +87,8 @@ class Settings:
         "memory:",
         About(
             "Where rooms are kept. memory: keeps them in the process, for as long as it runs; "
-            "sqlite:///chat.db in that file, whatever happens to the process.",
+            "sqlite:///chat.db in that file, whatever happens to the process; redis://HOST in "
+            "Redis, for any number of servers.",
             str,
             store_fault,
             fallback="REDIS_URL",
@@ -121,7 +124,7 @@ class Settings:
         "",
         About(
             "Signs member tokens and sessions. Without one, a sqlite: store keeps one beside its "
-            "file; else people have to join again after a restart.",
+            "file, and a redis: store in Redis; else people have to join again after a restart.",
             str,
             secret_fault,
             is_secret=True,
@@ -310,6 +313,11 @@ class Settings:
         """The file rooms are kept in, None when they are kept elsewhere."""
         return sqlite_path(self.store)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may have the same rooms."""
+        return self.store.partition(":")[0] in REDIS_SCHEMES
+
     def limit(self, name: str) -> float:
         """The limit as a number to compare with: `math.inf` where 0 has lifted it.
 
@@ -481,6 +489,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _without_password(url: str) -> str:
     """The URL with `***` for its password; whatever cannot be taken apart is hidden whole."""
+    url = re.sub(r"(sentinel_password=)[^&]*", r"\1***", url)
     try:
         parts = urlsplit(url)
         if parts.password is None:

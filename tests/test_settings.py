@@ -119,8 +119,11 @@ def test_values_that_contradict_each_other_are_refused(environ: dict[str, str], 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("redis://:hunter2hunter2@cache:6379/0", "Redis store is not there yet"),
-        ("mysql://chat", "must be memory: or sqlite:///FILE"),
+        ("redis://:hunter2hunter2@cache:6379/zero", "needs a number for the database"),
+        ("redis://:hunter2hunter2@one:6379,two:6379", "is it redis+cluster://"),
+        ("redis+sentinel://one,two", "needs the master's name"),
+        ("redis://:hunter2hunter2@cache?timeout=3", "has no option timeout"),
+        ("mysql://chat", "must be memory:, sqlite:///FILE or redis://HOST"),
         ("sqlite:chat.db", "must be sqlite:///FILE"),
         ("sqlite://chat.db", "must be sqlite:///FILE"),
         ("sqlite:///", "must be sqlite:///FILE"),
@@ -136,10 +139,19 @@ def test_a_store_that_is_not_there_is_refused_in_plain_words(url: str, words: st
     assert "hunter2" not in mistake
 
 
-def test_a_redis_set_by_the_platform_is_not_passed_over_in_silence() -> None:
-    (mistake,) = mistakes_of(REDIS_URL="redis://cache")
+def test_a_redis_set_by_the_platform_is_the_store() -> None:
+    settings = load(environ={"REDIS_URL": "redis://cache"}).settings
 
-    assert mistake.startswith("REDIS_URL=redis://cache: the Redis store is not there yet")
+    assert settings.store == "redis://cache"
+    assert settings.is_shared
+
+
+def test_no_password_of_a_redis_is_shown() -> None:
+    url = "redis+sentinel://chat:hunter2hunter2@one,two/main?sentinel_password=hunter3hunter3"
+
+    shown = Settings(store=url).shown("store")
+
+    assert shown == "redis+sentinel://chat:***@one,two/main?sentinel_password=***"
 
 
 def test_the_secret_key_may_come_from_a_file(tmp_path: Path) -> None:

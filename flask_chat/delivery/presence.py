@@ -2,17 +2,61 @@
 
 Several tabs and devices of a member are one person. Losing the last connection starts the grace;
 a reload or a tunnel ends it again without anybody noticing. No timers in here: ask `overdue`.
+
+`LocalPresence` counts in this process; shared_presence.py next door does for several servers.
 """
 
 import heapq
-from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Collection, Hashable
+from typing import Generic, Protocol, TypeVar
 
 Person = TypeVar("Person", bound=Hashable)  # for `chat` this is (room_id, member_id)
 
 
-class Presence(Generic[Person]):
-    """Counts connections per person. `clock` gives seconds; only differences matter."""
+class Presence(Protocol[Person]):
+    """Counts connections per person. Methods of a shared one may raise Unavailable."""
+
+    survives: bool  # whether it knows, after a start, who was there before
+
+    def expect(self, person: Person) -> None:
+        """Somebody is about to connect: give them the grace to do so."""
+
+    def connected(self, person: Person) -> None:
+        """One more connection of this person."""
+
+    def disconnected(self, person: Person) -> None:
+        """One connection fewer; the last one starts the grace. Nobody known: nothing happens."""
+
+    def forget(self, person: Person) -> None:
+        """This person has left for good; their connections no longer count."""
+
+    def is_awaited(self, person: Person) -> bool:
+        """Whether a connection is open, or one may still come within the grace."""
+
+    def overdue(self) -> list[Person]:
+        """Those whose grace has ended since the last call, in that order; they are forgotten.
+
+        A shared presence gives each to one server, and to another one after a while unless `settle`
+        says that it is known by now.
+        """
+
+    def settle(self, people: Collection[Person]) -> list[Person]:
+        """That these are gone has been told. Those of them who have come back meanwhile."""
+
+    def returned(self) -> list[Person]:
+        """People connected here who may have been called gone, since this server could not be seen.
+
+        Each is given once.
+        """
+
+    def stop(self) -> None:
+        """This server goes; its connections are closed."""
+
+
+class LocalPresence(Generic[Person]):
+    """The presence of one process. `clock` gives seconds; only differences matter."""
+
+    survives = False
 
     def __init__(self, grace_seconds: float, clock: Callable[[], float]) -> None:
         self._grace_seconds = grace_seconds
@@ -65,6 +109,17 @@ class Presence(Generic[Person]):
                 del self._gone_at[person]
                 found.append(person)
         return found
+
+    def settle(self, people: Collection[Person]) -> list[Person]:
+        """Those who have come back while it was told that they are gone."""
+        return [person for person in people if person in self._connections]
+
+    def returned(self) -> list[Person]:
+        """Nobody: a process always sees itself."""
+        return []
+
+    def stop(self) -> None:
+        """Nothing is left to do."""
 
     def _start_grace(self, person: Person) -> None:
         self._ticket += 1

@@ -1,7 +1,7 @@
 """One connection to one node: whatever waits goes out in one piece, the answers come in order.
 
-While one piece is on its way the next gathers, so the busier the chat, the larger the pieces and the
-less each command costs.
+While one piece is on its way the next gathers, so the busier the chat, the larger the pieces and
+the less each command costs.
 """
 
 import os
@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-import hiredis
 import redis
 import structlog
 
 from flask_chat.domain.errors import Unavailable
-from flask_chat.redis_link.places import LINK_ERRORS, Connection
+from flask_chat.redis_link.wire import LINK_ERRORS, Wire, Word, packed
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +23,6 @@ RETRY_AFTER_SECONDS = 1.0  # what clients are told
 # After a fault, everything is refused for this long before the node is tried again.
 REST_SECONDS = 0.5
 _BATCH_LIMIT = 500  # commands; more wait for the next piece
-
-Word = str | bytes | int | float
 
 
 class Request:
@@ -61,7 +58,7 @@ class Line:
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
+        connect: Callable[[], Wire],
         judge: Callable[["Line", Request, Any], None],
         when_broken: Callable[[Exception], None],
         when_up: Callable[[], None],
@@ -71,11 +68,12 @@ class Line:
         self._when_broken = when_broken
         self._when_up = when_up
         self._waiting: deque[Request] = deque()
-        self._connection: Connection | None = None
+        self._wire: Wire | None = None
         self._process = 0  # which opened the connection
         self._resting_until = 0.0
         self._worker: gevent.Greenlet[[], None] | None = None
         self.is_stale = False  # the node is not what it was: connect anew after this piece
+        self.loaded_at: dict[str, float] = {}  # library → when it was sent there
         self.is_closed = False
 
     def send(self, request: Request) -> None:
@@ -106,47 +104,47 @@ class Line:
     def _carry_out(self, batch: list[Request]) -> None:
         if self.is_stale:
             self._drop()
-        is_fresh = self._connection is None or self._process != os.getpid()
+        is_fresh = self._wire is None or self._process != os.getpid()
         answered = 0
         try:
-            connection = self._open() if is_fresh else self._connection
-            assert connection is not None
-            connection.send_packed_command(self._pack(batch), check_health=False)
+            wire = self._open() if is_fresh else self._wire
+            assert wire is not None
+            wire.send(self._pack(batch))
             for request in batch:
                 if request.before:
                     request.before = ()
-                    first = _read(connection)
+                    first = wire.read()
                     if isinstance(first, redis.ResponseError):
                         log.error("Redis does not take our functions", reason=str(first))
-                reply = _read(connection)
+                reply = wire.read()
                 answered += 1
                 self._tell(request, reply)
         except (*LINK_ERRORS, redis.RedisError, ValueError) as error:
             may_try = not is_fresh and not isinstance(error, redis.TimeoutError | TimeoutError)
             self._broke(batch[answered:], error, may_try=may_try)
 
-    def _pack(self, batch: list[Request]) -> list[bytes]:
+    def _pack(self, batch: list[Request]) -> bytes:
         pieces = []
         for request in batch:
             request.is_sent = True
             request.attempts += 1
             if request.before:
-                pieces.append(hiredis.pack_command(request.before))
-            pieces.append(hiredis.pack_command(request.command()))
-        return [b"".join(pieces)]
+                pieces.append(packed(request.before))
+            pieces.append(packed(request.command()))
+        return b"".join(pieces)
 
-    def _open(self) -> Connection:
-        self._connection = None  # one of before a fork is the parent's
+    def _open(self) -> Wire:
+        self._wire = None  # one of before a fork is the parent's
         self._process = os.getpid()
         self.is_stale = False
-        self._connection = self._connect()
+        self._wire = self._connect()
         self._when_up()
-        return self._connection
+        return self._wire
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.disconnect()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
     def _tell(self, request: Request, reply: Any) -> None:
         try:
@@ -167,10 +165,3 @@ class Line:
         self._when_broken(error)
         for request in batch:
             request.failed(Unavailable(retry_after_seconds=RETRY_AFTER_SECONDS))
-
-
-def _read(connection: Connection) -> Any:
-    try:
-        return connection.read_response(disconnect_on_error=False)
-    except redis.ResponseError as error:
-        return error

@@ -6,6 +6,7 @@ Whatever cannot be settled within seconds is Unavailable.
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,10 @@ from gevent.event import AsyncResult
 from redis.exceptions import AskError, MovedError
 
 from flask_chat.domain.errors import Unavailable
-from flask_chat.redis_link.line import RETRY_AFTER_SECONDS, Line, Request, Word
-from flask_chat.redis_link.places import (
-    LINK_ERRORS,
-    Connection,
-    Places,
-    find_places,
-    open_connection,
-    slot_of,
-)
+from flask_chat.redis_link.line import RETRY_AFTER_SECONDS, Line, Request
+from flask_chat.redis_link.places import Places, find_places, slot_of
 from flask_chat.redis_link.urls import Node, RedisUrl, parse
+from flask_chat.redis_link.wire import LINK_ERRORS, Wire, Word
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +33,8 @@ _ELSEWHERE = ("READONLY", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "TRYAGAIN", "U
 # Answers of a node that cannot write now.
 _REFUSING = ("OOM", "NOREPLICAS", "MISCONF", "BUSY")
 _TRY_AGAIN_SECONDS = 0.05
+# What else waits for our functions on a node is behind the first that found them missing.
+_LOADING_SECONDS = 1.0
 
 
 class RedisFault(Exception):
@@ -99,10 +96,10 @@ class Link:
         Raises RedisFault.
         """
         try:
-            first = open_connection(self.url, self.url.nodes[0])
+            first = Wire(self.url, self.url.nodes[0], is_sentinel=self.url.kind == "sentinel")
         except redis.AuthenticationError as error:
             raise RedisFault(
-                f"Redis lets nobody in with this name and password ({error})."
+                f"Redis does not know this name and password ({error})."
             ) from None
         except LINK_ERRORS as error:
             log.warning("Redis is not there yet", reason=str(error))
@@ -115,7 +112,7 @@ class Link:
         except redis.RedisError as error:
             log.warning("Redis could not be looked at", reason=str(error))
         finally:
-            first.disconnect()
+            first.close()
 
     def add(self, library: Library) -> None:
         """Functions that may be called from now on."""
@@ -172,7 +169,9 @@ class Link:
             request.before = ("ASKING",)
             self._line(Node(reply.host, reply.port)).send(request)
         elif "unction not found" in text and (library := self._library_of(request)):
-            request.before = ("FUNCTION", "LOAD", "REPLACE", library.source)
+            if line.loaded_at.get(library.version, 0.0) < time.monotonic() - _LOADING_SECONDS:
+                line.loaded_at[library.version] = time.monotonic()
+                request.before = ("FUNCTION", "LOAD", "REPLACE", library.source)
             line.send(request)
         elif _is(reply, word, _ELSEWHERE):
             self.places.lost()
@@ -192,7 +191,7 @@ class Link:
         self.places.lost()
         if not self._is_down:
             log.warning(
-                "Redis is out of reach: posts are refused until it is back", reason=str(error)
+                "Redis is out of reach, posts are refused", reason=str(error)
             )
         self._is_down = True
 
@@ -203,9 +202,8 @@ class Link:
             for tell in self.when_back:
                 tell()
 
-    def _check_server(self, connection: Connection) -> None:
-        connection.send_command("INFO", "SERVER")
-        info = connection.read_response().decode()
+    def _check_server(self, wire: Wire) -> None:
+        info = wire.ask("INFO", "SERVER").decode()
         mode = re.search(r"redis_mode:(\w+)", info)
         if mode and mode[1] == "cluster":
             raise RedisFault("This Redis is a node of a cluster: write redis+cluster:// instead.")

@@ -1,31 +1,19 @@
-"""Which node has which keys, and connections to nodes. This is where redis-py is used.
+"""Which node has which keys, and wires to nodes.
 
 Keys belong to one of 16,384 slots. A cluster tells which node has which; without one, a single node
 has them all, and Sentinels may say which node that is today.
 """
 
 import binascii
-from collections.abc import Callable
 from typing import Protocol
 
 import redis
-import redis.connection
-import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from flask_chat.redis_link.urls import Node, RedisUrl
-
-log = structlog.get_logger(__name__)
+from flask_chat.redis_link.wire import LINK_ERRORS, Wire
 
 SLOTS = 16384
-# One command hangs this long on a server that is frozen, and no command is tried for longer.
-TIMEOUT_SECONDS = 2.0
-_SENTINEL_TIMEOUT_SECONDS = 0.5
-
-Connection = redis.connection.AbstractConnection
-# A link that is broken, closed or refused; a time-out is one as well.
-LINK_ERRORS = (redis.ConnectionError, redis.TimeoutError, OSError)
+_LOOK_UP_SECONDS = 0.5  # for each of those who may know where a node is
 
 
 class Places(Protocol):
@@ -37,7 +25,7 @@ class Places(Protocol):
     def nodes(self) -> list[Node]:
         """All nodes that have slots. Raises one of LINK_ERRORS."""
 
-    def connect(self, node: Node) -> Connection:
+    def connect(self, node: Node) -> Wire:
         """A new connection, which is up. Raises one of LINK_ERRORS, or another RedisError."""
 
     def lost(self) -> None:
@@ -74,8 +62,8 @@ class Server:
     def nodes(self) -> list[Node]:
         return [self._url.nodes[0]]
 
-    def connect(self, node: Node) -> Connection:
-        return open_connection(self._url, node)
+    def connect(self, node: Node) -> Wire:
+        return Wire(self._url, node)
 
     def lost(self) -> None:
         pass
@@ -100,13 +88,13 @@ class Sentinels:
     def nodes(self) -> list[Node]:
         return [MASTER]
 
-    def connect(self, node: Node) -> Connection:
-        connection = open_connection(self._url, self._ask())
-        role = _ask(connection, "ROLE")
+    def connect(self, node: Node) -> Wire:
+        wire = Wire(self._url, self._ask())
+        role = wire.ask("ROLE")
         if role[0] != b"master":  # the Sentinels have not noticed yet
-            connection.disconnect()
+            wire.close()
             raise redis.ConnectionError(f"{self._url.master} is no master now")
-        return connection
+        return wire
 
     def lost(self) -> None:
         pass
@@ -118,14 +106,12 @@ class Sentinels:
         last: Exception = redis.ConnectionError("no Sentinel")
         for sentinel in self._url.nodes:
             try:
-                connection = open_sentinel(self._url, sentinel)
+                wire = Wire(self._url, sentinel, is_sentinel=True, timeout_seconds=_LOOK_UP_SECONDS)
                 try:
-                    found = _ask(
-                        connection, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._url.master
-                    )
+                    found = wire.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._url.master)
                 finally:
-                    connection.disconnect()
-            except LINK_ERRORS as error:
+                    wire.close()
+            except (*LINK_ERRORS, redis.ResponseError) as error:
                 last = error
                 continue
             if found:
@@ -140,6 +126,7 @@ class Cluster:
     def __init__(self, url: RedisUrl) -> None:
         self._url = url
         self._by_slot: list[Node] = []
+        self._known: list[Node] = []  # when it was asked last
 
     def node(self, slot: int) -> Node:
         if not self._by_slot:
@@ -151,29 +138,28 @@ class Cluster:
             self._refresh()
         return list(dict.fromkeys(self._by_slot))
 
-    def connect(self, node: Node) -> Connection:
-        return open_connection(self._url, node)
+    def connect(self, node: Node) -> Wire:
+        return Wire(self._url, node)
 
     def lost(self) -> None:
-        self._known = list(dict.fromkeys(self._by_slot))
-        self._by_slot = []
+        if self._by_slot:
+            self._known = list(dict.fromkeys(self._by_slot))
+            self._by_slot = []
 
     def moved(self, slot: int, node: Node) -> None:
         if self._by_slot:
             self._by_slot[slot] = node
-
-    _known: list[Node] = []  # noqa: RUF012 – replaced, never changed
 
     def _refresh(self) -> None:
         """Ask for the slots: those that were there the last time first, then those of the URL."""
         last: Exception = redis.ConnectionError("no node of the cluster")
         for node in dict.fromkeys((*self._known, *self._url.nodes)):
             try:
-                connection = open_connection(self._url, node, _SENTINEL_TIMEOUT_SECONDS)
+                wire = Wire(self._url, node, timeout_seconds=_LOOK_UP_SECONDS)
                 try:
-                    ranges = _ask(connection, "CLUSTER", "SLOTS")
+                    ranges = wire.ask("CLUSTER", "SLOTS")
                 finally:
-                    connection.disconnect()
+                    wire.close()
             except (*LINK_ERRORS, redis.ResponseError) as error:
                 last = error
                 continue
@@ -187,49 +173,3 @@ class Cluster:
                 return
             last = redis.ConnectionError("the cluster has slots without a node")
         raise last
-
-
-def open_connection(url: RedisUrl, node: Node, timeout: float = TIMEOUT_SECONDS) -> Connection:
-    """Connect to a node of this URL."""
-    return _open(url, node, url.username, url.password, url.db, timeout)
-
-
-def open_sentinel(url: RedisUrl, node: Node) -> Connection:
-    """Connect to a Sentinel of this URL."""
-    name, password = url.sentinel_username, url.sentinel_password
-    return _open(url, node, name, password, 0, _SENTINEL_TIMEOUT_SECONDS)
-
-
-def _open(
-    url: RedisUrl, node: Node, username: str | None, password: str | None, db: int, timeout: float
-) -> Connection:
-    options = {
-        "db": db,
-        "username": username,
-        "password": password,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "retry": Retry(NoBackoff(), 0),  # who asks again is decided where the answer is waited for
-        "protocol": 2,
-        "client_name": "flask-chat",
-        "driver_info": None,
-    }
-    make: Callable[..., Connection]
-    if node.port == 0:
-        make = redis.connection.UnixDomainSocketConnection
-        options["path"] = node.host
-    else:
-        make = redis.connection.Connection
-        options |= {"host": node.host, "port": node.port}
-        if url.tls:
-            make = redis.connection.SSLConnection
-            options |= {"ssl_ca_certs": url.ca, "ssl_certfile": url.cert, "ssl_keyfile": url.key}
-    connection = make(**options)
-    connection.connect()
-    return connection
-
-
-def _ask(connection: Connection, *command: str) -> list[bytes]:
-    connection.send_command(*command)
-    answer: list[bytes] = connection.read_response()
-    return answer

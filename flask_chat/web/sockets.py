@@ -15,6 +15,7 @@ from socketio import exceptions
 
 from flask_chat.chat import Chat, Ref, Welcome
 from flask_chat.delivery.fanout import Fanout
+from flask_chat.delivery.relay import Relay
 from flask_chat.domain.errors import (
     ChatError,
     ConnectionsExceeded,
@@ -23,7 +24,7 @@ from flask_chat.domain.errors import (
     TokenInvalid,
     TooFast,
 )
-from flask_chat.domain.events import moment
+from flask_chat.domain.events import MemberLeft, MemberRemoved, RoomEnded, decode_event, moment
 from flask_chat.domain.limits import Bucket
 from flask_chat.domain.messages import Draft
 from flask_chat.domain.rooms import RoomId
@@ -60,6 +61,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         self,
         chat: Chat,
         fanout: Fanout,
+        relay: Relay,
         tokens: Tokens,
         rates: Rates,
         security: SecurityLog,
@@ -72,6 +74,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         super().__init__("/")
         self._chat = chat
         self._fanout = fanout
+        self._relay = relay
         self._tokens = tokens
         self._rates = rates
         self._security = security
@@ -111,6 +114,27 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         """Close all connections of a room that has ended."""
         self._close(self._by_room.get(room_id, ()))
 
+    def heed(self, room_id: str, data: bytes) -> None:
+        """Close the connections that an event puts an end to, whichever server it came from."""
+        room = RoomId(room_id)
+        match decode_event(data):
+            case MemberLeft(reason="gone"):
+                pass
+            case MemberLeft() | MemberRemoved() as event:
+                self.close_member(Ref(room, event.member_id))
+            case RoomEnded():
+                self.close_room(room)
+
+    def start_afresh(self, room_id: str) -> None:
+        """Welcome everybody in the room anew: what they have been shown is not so any more."""
+        for sid, ref in list(self._by_room.get(RoomId(room_id), {}).items()):
+            try:
+                welcome = self._chat.enter(ref)._replace(reset=True)
+            except ChatError:
+                self._fanout.close(sid)
+                continue
+            self._welcome(sid, welcome)
+
     # Coming and going
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
@@ -132,6 +156,9 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         self._connections[sid] = Connection(ref, address)
         self._by_room.setdefault(ref.room_id, {})[sid] = ref
         self._fanout.enter(sid, ref.room_id)
+        self._welcome(sid, welcome)
+
+    def _welcome(self, sid: str, welcome: Welcome) -> None:
         self._fanout.send(sid, "welcome", wire.welcome_message(welcome, moment(self._clock())))
 
     def _disconnect(self, sid: str, reason: str = "") -> None:
@@ -146,6 +173,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         if not listeners:
             del self._by_room[ref.room_id]
         self._uncount(address)
+        self._relay.close(ref.room_id)
         self._chat.connection_closed(ref)
 
     def _enter(self, ref: Ref, after: int | None, address: str) -> Welcome:
@@ -158,10 +186,15 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         except BaseException:
             self._uncount(address)
             raise
+        is_open = False
         try:
+            self._relay.open(ref.room_id)
+            is_open = True
             return self._chat.enter(ref, after)
         except BaseException:
             self._uncount(address)
+            if is_open:
+                self._relay.close(ref.room_id)
             self._chat.connection_closed(ref)
             raise
 
@@ -239,7 +272,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         wanted = wire.read(wire.TypingChange, data)
         self._chat.pace_typing(ref)
         message = wire.encode(wire.TypingMessage(ref.member_id, wanted.is_typing))
-        self._fanout.deliver(ref.room_id, "typing", message, skip=sid)
+        self._relay.tell_typing(ref.room_id, message, skip=sid)
         return wire.Ack()
 
     def _on_history(self, sid: str, ref: Ref, data: Any) -> wire.HistoryAck:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_chat.delivery.presence import Presence
+from flask_chat.delivery.presence import LocalPresence
 
 GRACE_SECONDS = 20
 
@@ -27,12 +27,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def presence(clock: Clock) -> Presence[str]:
-    return Presence(GRACE_SECONDS, clock)
+def presence(clock: Clock) -> LocalPresence[str]:
+    return LocalPresence(GRACE_SECONDS, clock)
 
 
 def test_somebody_expected_who_never_connects_is_overdue_after_the_grace(
-    presence: Presence[str], clock: Clock
+    presence: LocalPresence[str], clock: Clock
 ) -> None:
     presence.expect("Ada")
 
@@ -43,7 +43,7 @@ def test_somebody_expected_who_never_connects_is_overdue_after_the_grace(
     assert presence.overdue() == ["Ada"]
 
 
-def test_somebody_connected_is_never_overdue(presence: Presence[str], clock: Clock) -> None:
+def test_somebody_connected_is_never_overdue(presence: LocalPresence[str], clock: Clock) -> None:
     presence.expect("Ada")
     presence.connected("Ada")
 
@@ -53,7 +53,9 @@ def test_somebody_connected_is_never_overdue(presence: Presence[str], clock: Clo
     assert presence.is_connected("Ada")
 
 
-def test_a_reload_under_the_grace_is_not_noticed(presence: Presence[str], clock: Clock) -> None:
+def test_a_reload_under_the_grace_is_not_noticed(
+    presence: LocalPresence[str], clock: Clock
+) -> None:
     presence.connected("Ada")
     for _ in range(10):
         presence.disconnected("Ada")
@@ -65,7 +67,7 @@ def test_a_reload_under_the_grace_is_not_noticed(presence: Presence[str], clock:
     assert presence.overdue() == []
 
 
-def test_several_connections_are_one_person(presence: Presence[str], clock: Clock) -> None:
+def test_several_connections_are_one_person(presence: LocalPresence[str], clock: Clock) -> None:
     presence.connected("Ada")
     presence.connected("Ada")
     presence.disconnected("Ada")
@@ -78,7 +80,7 @@ def test_several_connections_are_one_person(presence: Presence[str], clock: Cloc
     assert presence.overdue() == ["Ada"]
 
 
-def test_each_is_overdue_once_and_in_order(presence: Presence[str], clock: Clock) -> None:
+def test_each_is_overdue_once_and_in_order(presence: LocalPresence[str], clock: Clock) -> None:
     for person in ("Ada", "Grace", "Mallory"):
         presence.connected(person)
     for person in ("Grace", "Mallory", "Ada"):
@@ -91,7 +93,9 @@ def test_each_is_overdue_once_and_in_order(presence: Presence[str], clock: Clock
     assert presence.overdue() == []
 
 
-def test_the_last_disconnect_counts_not_the_first(presence: Presence[str], clock: Clock) -> None:
+def test_the_last_disconnect_counts_not_the_first(
+    presence: LocalPresence[str], clock: Clock
+) -> None:
     presence.connected("Ada")
     presence.disconnected("Ada")
     clock.now += 10
@@ -105,7 +109,7 @@ def test_the_last_disconnect_counts_not_the_first(presence: Presence[str], clock
 
 
 def test_being_expected_does_not_touch_those_who_are_connected(
-    presence: Presence[str], clock: Clock
+    presence: LocalPresence[str], clock: Clock
 ) -> None:
     presence.connected("Ada")
     presence.expect("Ada")
@@ -116,7 +120,7 @@ def test_being_expected_does_not_touch_those_who_are_connected(
 
 
 def test_somebody_forgotten_is_not_overdue_whatever_closes_later(
-    presence: Presence[str], clock: Clock
+    presence: LocalPresence[str], clock: Clock
 ) -> None:
     presence.connected("Ada")
     presence.connected("Ada")
@@ -130,7 +134,9 @@ def test_somebody_forgotten_is_not_overdue_whatever_closes_later(
     assert not presence.is_connected("Ada")
 
 
-def test_somebody_unknown_who_disconnects_is_nobody(presence: Presence[str], clock: Clock) -> None:
+def test_somebody_unknown_who_disconnects_is_nobody(
+    presence: LocalPresence[str], clock: Clock
+) -> None:
     presence.disconnected("Mallory")
     presence.forget("Mallory")
 
@@ -140,7 +146,7 @@ def test_somebody_unknown_who_disconnects_is_nobody(presence: Presence[str], clo
 
 
 def test_without_a_grace_one_is_overdue_at_once(clock: Clock) -> None:
-    presence: Presence[str] = Presence(0, clock)
+    presence: LocalPresence[str] = LocalPresence(0, clock)
     presence.connected("Ada")
 
     presence.disconnected("Ada")
@@ -149,7 +155,7 @@ def test_without_a_grace_one_is_overdue_at_once(clock: Clock) -> None:
 
 
 def test_people_need_not_be_comparable(clock: Clock) -> None:
-    presence: Presence[object] = Presence(GRACE_SECONDS, clock)
+    presence: LocalPresence[object] = LocalPresence(GRACE_SECONDS, clock)
     people = [object(), object()]
     for person in people:
         presence.expect(person)
@@ -159,7 +165,7 @@ def test_people_need_not_be_comparable(clock: Clock) -> None:
     assert presence.overdue() == people
 
 
-def test_nothing_is_kept_of_those_who_are_gone(presence: Presence[str], clock: Clock) -> None:
+def test_nothing_is_kept_of_those_who_are_gone(presence: LocalPresence[str], clock: Clock) -> None:
     for number in range(100):
         presence.expect(f"Mallory {number}")
         presence.connected(f"Mallory {number}")
@@ -183,7 +189,7 @@ def test_overdue_are_those_whose_last_connection_closed_a_grace_ago(
     steps: list[tuple[str, str, int]],
 ) -> None:
     clock = Clock()
-    presence: Presence[str] = Presence(GRACE_SECONDS, clock)
+    presence: LocalPresence[str] = LocalPresence(GRACE_SECONDS, clock)
     open_now = {"Ada": 0, "Grace": 0}
     gone_at = {"Ada": math.inf, "Grace": math.inf}
     for step, person, pause in steps:

@@ -16,7 +16,7 @@ from flask_chat.stores.base import Publish, Store
 from flask_chat.stores.memory import MemoryStore
 from flask_chat.stores.redis.store import RedisStore
 from flask_chat.stores.sqlite.store import SqliteStore
-from tests.redis.nodes import SERVERS, cluster, nodes
+from tests.over_redis.nodes import SERVERS, cluster, nodes
 
 MakeStore = Callable[[Limits, Publish], Store]
 Make = Callable[[pytest.FixtureRequest], MakeStore]

@@ -20,9 +20,10 @@ from flask_chat.domain.events import (
 )
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.rooms import RoomId
-from flask_chat.redis_link.line import Request, Word
+from flask_chat.redis_link.line import Request
 from flask_chat.redis_link.link import Command, Library, Link
 from flask_chat.redis_link.places import slot_of
+from flask_chat.redis_link.wire import Word
 from flask_chat.stores.base import Append, Appended, Publish
 from flask_chat.stores.redis import records
 from flask_chat.stores.redis.records import Keys

@@ -1,7 +1,7 @@
 """Rooms and their codes, which are in different slots and may be on different nodes.
 
-A room is made in steps, and a server may die between any two of them. So a code is claimed for half a
-minute first, the room is put on the list of rooms, then made, and then the code is its own. Whatever
+A room is made in steps, and a server may die between any two of them. So a code is claimed for half
+a minute first, the room is put on the list of rooms, then made, and then the code is its own. What
 is left of a room half made is forgotten by itself (the code) or found by looking at the list.
 A room is removed the other way round: the code, the room, its place on the list.
 """
@@ -62,7 +62,7 @@ class Creator:
             stale = owner.decode()
             if stale == room_id:
                 return
-            # A code that is kept and leads nowhere is left of a Redis that has lost what was newest.
+            # A code that is kept and leads nowhere is left of a Redis that has lost the newest.
             if expires_in >= 0 or self._exists(RoomId(stale)):
                 break
         raise CodeTaken(field="code")

@@ -52,6 +52,7 @@ class Keys:
         self._prefix = prefix
         self.rooms = f"{prefix}:rooms"
         self.bytes = f"{prefix}:bytes"
+        self.secret = f"{prefix}:secret"
 
     def room(self, room_id: RoomId) -> str:
         return f"{self._prefix}:{{{room_id}}}"
@@ -77,6 +78,7 @@ def room_to_words(room: Room) -> tuple[bytes, str]:
 
 
 def room_from(record: bytes, topic: bytes) -> Room:
+    """The room's record."""
     room = _room_decoder.decode(record)
     return replace(room, topic=topic.decode()) if topic else room
 
@@ -88,6 +90,7 @@ def member_to_words(member: Member) -> tuple[str, str, str]:
 
 
 def member_from(member_id: bytes | str, record: bytes, *, here: bool) -> Member:
+    """The member of a record: the number they came with, hue, role and name."""
     _, hue, role, name = record.decode().split("|", 3)
     if isinstance(member_id, bytes):
         member_id = member_id.decode()
@@ -108,10 +111,12 @@ def names_from(records: list[bytes]) -> list[str]:
 
 
 def keys_of(name: str) -> str:
+    """What a name is compared by."""
     return "\0".join(sorted(name_keys(name)))
 
 
 def page_from(reply: list[Any]) -> Page:
+    """A page as `page` of rooms.lua gives it."""
     events, start, first_seq, last_seq = reply
     return Page(events, start, first_seq, last_seq)
 

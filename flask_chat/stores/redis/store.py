@@ -1,8 +1,8 @@
 """The store over Redis: one server, a master watched by Sentinels, or a cluster; Valkey as well.
 
-Everything is in Redis and nothing is kept here, so any number of servers can share it. Each method is
-one call of a function in rooms.lua, but for those that concern a code or the list of rooms, which are
-in slots of their own.
+Everything is in Redis and nothing is kept here, so any number of servers can share it. Each method
+is one call of a function in rooms.lua, but for those about a code or the list of rooms, which have
+slots of their own.
 """
 
 import math
@@ -18,8 +18,8 @@ from flask_chat.domain.events import MemberJoined, encode_event, numbered
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId
-from flask_chat.redis_link.line import Word
 from flask_chat.redis_link.link import Library, Link, RedisFault
+from flask_chat.redis_link.wire import Word
 from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot, StoreError
 from flask_chat.stores.redis import records
 from flask_chat.stores.redis.appending import Appender
@@ -122,9 +122,11 @@ class RedisStore:
     # The log
 
     def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
-        answers: AsyncResult[list[Appended | ChatError]] = AsyncResult()
-        self._appender.append_soon(appends, answers.set)
-        return answers.get()
+        done: AsyncResult[list[Appended | ChatError]] = AsyncResult()
+        self._appender.append_soon(appends, done.set)
+        answers = done.get()
+        assert answers is not None
+        return answers
 
     def append_soon(
         self, appends: Sequence[Append], then: Callable[[list[Appended | ChatError]], None]
@@ -177,6 +179,18 @@ class RedisStore:
                 name = LIBRARY.name("looked")
                 self._link.call(name, rooms, room_id, repr(look_at), next_look)
         return [room_id for _, room_id in sorted(due)]
+
+    def kept_secret(self, fresh: str) -> str:
+        """The secret key that all servers have, which is `fresh` when there has been none.
+
+        Raises StoreError when Redis cannot be asked.
+        """
+        key = self._keys.secret
+        try:
+            kept = self._link.ask(key, "SET", key, fresh, "NX", "GET").get()
+        except ChatError:
+            raise StoreError("Redis is out of reach, and the secret key is kept there.") from None
+        return fresh if kept is None else kept.decode()
 
     def close(self) -> None:
         self._link.close()

@@ -1,8 +1,8 @@
 """How many bytes the logs of all rooms come to, on all servers together.
 
-One number in Redis, which each server changes now and then by what it has added; close to the limit at
-every append, so that the room that speaks can pay for what it says. A server that is killed leaves up
-to 64 KB uncounted.
+One number in Redis, which each server changes now and then by what it has added; close to the limit
+at every append, so that the room that speaks can pay for what it says. A server that is killed
+leaves up to 64 KB uncounted.
 """
 
 import math
@@ -13,9 +13,10 @@ import structlog
 
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.rooms import RoomId
-from flask_chat.redis_link.line import Request, Word
+from flask_chat.redis_link.line import Request
 from flask_chat.redis_link.link import Library, Link
 from flask_chat.redis_link.places import slot_of
+from flask_chat.redis_link.wire import Word
 from flask_chat.stores.redis.records import Keys
 
 log = structlog.get_logger(__name__)

@@ -1,6 +1,5 @@
-"""redis-server processes of our own, in short temporary paths: alone, under Sentinels, in a cluster."""
+"""redis-server processes of our own, in short paths: alone, under Sentinels, in a cluster."""
 
-import os
 import shutil
 import signal
 import socket
@@ -113,7 +112,7 @@ def nodes(program: str | None = None) -> Iterator[Callable[..., Node]]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on; each with its number plus 10,000 free as well, for a cluster's bus."""
+    """Free ports; of each its number plus 10,000 is free as well, for a cluster's bus."""
     found: list[int] = []
     with ExitStack() as stack:
         while len(found) < count:

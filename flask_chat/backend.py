@@ -1,0 +1,57 @@
+"""What a store's URL stands for: the store, the way to the rooms of this process, and presence."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask_chat.chat import Ref
+from flask_chat.delivery.bus import Bus
+from flask_chat.delivery.fanout import Fanout
+from flask_chat.delivery.presence import Presence
+from flask_chat.delivery.relay import LocalRelay, Relay
+from flask_chat.delivery.shared_presence import SharedPresence
+from flask_chat.domain.limits import Limits
+from flask_chat.domain.members import MemberId
+from flask_chat.domain.rooms import RoomId
+from flask_chat.redis_link.link import Link
+from flask_chat.settings import Settings
+from flask_chat.stores.base import Page, Store
+from flask_chat.stores.memory import MemoryStore
+from flask_chat.stores.redis.store import RedisStore
+from flask_chat.stores.sqlite.store import SqliteStore
+
+
+class Backend(NamedTuple):
+    """The parts that differ between one server and many."""
+
+    store: Store
+    relay: Relay
+    presence: Presence[Ref] | None  # None: the one of `chat`
+    # The secret key kept with the rooms, or the given one, which is kept from now on.
+    kept_secret: Callable[[str], str] | None = None
+
+
+def make_backend(settings: Settings, limits: Limits, fanout: Fanout) -> Backend:
+    """The parts for `settings.store`. Raises StoreError."""
+    if settings.is_shared:
+        return _over_redis(settings, limits, fanout)
+    relay = LocalRelay(fanout)
+    if settings.sqlite_path is not None:
+        return Backend(SqliteStore(settings.sqlite_path, limits, relay.publish), relay, None)
+    return Backend(MemoryStore(limits, relay.publish), relay, None)
+
+
+def _over_redis(settings: Settings, limits: Limits, fanout: Fanout) -> Backend:
+    link = Link(settings.store)
+    bus = Bus(link, fanout)
+
+    def meet(room_id: RoomId, page: Page) -> bool:
+        return bus.meet(room_id, page.start, page.events, page.last_seq)
+
+    store = RedisStore(link, limits, bus.publish, meet)
+    bus.read_log = lambda room_id, after, limit: store.read_after(RoomId(room_id), after, limit)
+    presence = SharedPresence(link, limits.leave_grace_seconds, _ref)
+    return Backend(store, bus, presence, store.kept_secret)
+
+
+def _ref(room_id: str, member_id: str) -> Ref:
+    return Ref(RoomId(room_id), MemberId(member_id))

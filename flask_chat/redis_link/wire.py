@@ -1,0 +1,87 @@
+"""One connection to a Redis: bytes out, answers in. This is where redis-py is used."""
+
+from typing import Any
+
+import hiredis
+import redis
+import redis.connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from flask_chat.redis_link.urls import Node, RedisUrl
+
+# One command hangs this long on a server that is frozen, and no command is tried for longer.
+TIMEOUT_SECONDS = 2.0
+
+# A link that is broken, closed or refused; a time-out is one as well.
+LINK_ERRORS = (redis.ConnectionError, redis.TimeoutError, OSError)
+
+Word = str | bytes | int | float
+
+
+def packed(command: tuple[Word, ...]) -> bytes:
+    """A command as it goes over the wire."""
+    data: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
+    return data
+
+
+class Wire:
+    """A connection that is up. Every method may raise one of LINK_ERRORS."""
+
+    def __init__(
+        self,
+        url: RedisUrl,
+        node: Node,
+        *,
+        is_sentinel: bool = False,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """Raises another RedisError when the name or the password is wrong."""
+        options: dict[str, Any] = {
+            "db": 0 if is_sentinel else url.db,
+            "username": url.sentinel_username if is_sentinel else url.username,
+            "password": url.sentinel_password if is_sentinel else url.password,
+            "socket_timeout": timeout_seconds,
+            "socket_connect_timeout": timeout_seconds,
+            "retry": Retry(NoBackoff(), 0),  # whether to try again is for those who ask to decide
+            "protocol": 2,
+            "client_name": "flask-chat",
+            "driver_info": None,
+        }
+        if node.port == 0:
+            make: Any = redis.connection.UnixDomainSocketConnection
+            options["path"] = node.host
+        else:
+            make = redis.connection.SSLConnection if url.tls else redis.connection.Connection
+            options |= {"host": node.host, "port": node.port}
+        if url.tls:
+            options |= {"ssl_ca_certs": url.ca, "ssl_certfile": url.cert, "ssl_keyfile": url.key}
+        self._connection = make(**options)
+        self._connection.connect()
+
+    def send(self, data: bytes) -> None:
+        """Send packed commands."""
+        self._connection.send_packed_command([data], check_health=False)
+
+    def read(self, timeout_seconds: float | None = None) -> Any:
+        """The next answer. An error that Redis answers with is returned, not raised."""
+        try:
+            if timeout_seconds is None:
+                return self._connection.read_response(disconnect_on_error=False)
+            return self._connection.read_response(
+                disconnect_on_error=False, timeout=timeout_seconds
+            )
+        except redis.ResponseError as error:
+            return error
+
+    def ask(self, *command: Word) -> Any:
+        """Send one command and read its answer. Raises what Redis answers as an error."""
+        self.send(packed(command))
+        answer = self.read()
+        if isinstance(answer, redis.ResponseError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.disconnect()
