@@ -7,14 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from flask_chat.client import Post, Refused, RoomClient, Unreachable
-from flask_chat.client.line import _PacketQueue
+from flask_chat.client.line import Line, _PacketQueue
 from flask_chat.client.outbox import INTERNAL_TRIES, Outbox
 from flask_chat.client.timeline import Timeline
 from tests.conftest import StartServer
@@ -47,6 +47,12 @@ def read(client: RoomClient, text: str) -> list[str]:
         if event["kind"] == "message_posted":
             texts.append(event["text"])
     return texts
+
+
+def read_joining(client: RoomClient) -> bool:
+    """The first event, which is one's own joining."""
+    event = client.next_event(WAIT_SECONDS)
+    return event is not None and event["kind"] == "member_joined"
 
 
 def cut(client: RoomClient) -> None:
@@ -225,6 +231,36 @@ class TestLosingTheLine:
         with pytest.raises(queue.Empty):
             packets.get(block=False)
         assert packets.get() is None
+
+    def test_a_hole_is_filled_when_the_server_allows_it(
+        self, server: RunningServer, rooms: ExitStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = RoomClient.create(server.url, "Ada")
+        rooms.callback(ada.close)
+        wait_until(lambda: ada.is_connected)
+        line = ada._keeper.line
+        assert line is not None
+        asked: list[str] = []
+
+        def refuse_once(event: str, data: dict[str, object], answered: Callable[..., None]) -> None:
+            asked.append(event)
+            if asked.count("history") == 1 and event == "history":
+                answered({"ok": False, "error": {"code": "too_fast", "retry_after_seconds": 0.3}})
+            else:
+                Line.emit(line, event, data, answered)
+
+        monkeypatch.setattr(line, "emit", refuse_once)
+        assert read_joining(ada)
+        # The next event never comes, the one after it does.
+        monkeypatch.setattr(ada._keeper, "happened", lambda line, event: None)
+        ada.post("one").wait(WAIT_SECONDS)
+        monkeypatch.undo()
+        monkeypatch.setattr(line, "emit", refuse_once)
+        ada.post("two").wait(WAIT_SECONDS)
+
+        assert read(ada, "two") == ["one", "two"]
+        assert asked.count("history") == 2
+        assert ada._keeper.line is line
 
     def test_a_client_that_missed_too_much_is_told(
         self, start_server: StartServer, rooms: ExitStack

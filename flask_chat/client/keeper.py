@@ -248,7 +248,10 @@ class Keeper:
                 return
             self._hole_asked_at = None
             events = answer.get("events") or []
-            if not events:
+            wait = Refused(answer.get("error") or {}).retry_after_seconds
+            if wait is not None:
+                self._hole_since = time.monotonic() + wait - HOLE_SECONDS
+            elif not events:
                 line.drop()  # it makes no sense: begin anew, and hear what the welcome says
             else:
                 self.meet(answer["members"])

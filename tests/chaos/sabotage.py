@@ -46,8 +46,8 @@ SABOTAGE = (
         (
             Edit(
                 STORE,
-                "self._threads.apply(self._file.write, (changes,))",
-                "self._threads.spawn(self._file.write, changes)",
+                "self._threads.apply(_attempt, (self._file.write, changes))",
+                "self._threads.spawn(_attempt, self._file.write, changes) and None",
             ),
         ),
         kills=15,
@@ -58,9 +58,10 @@ SABOTAGE = (
         (
             Edit(
                 STORE,
-                "        self._threads.apply(self._file.write, (changes,))",
+                "        fault = self._threads.apply(",
                 "        self._tell(journal)\n"
-                "        self._threads.apply(self._file.write, (changes,))",
+                "        gevent.sleep(0.02)\n"
+                "        fault = self._threads.apply(",
             ),
             Edit(
                 STORE,
@@ -122,8 +123,8 @@ SABOTAGE = (
         (
             Edit(
                 "flask_chat/web/sockets.py",
-                "self._chat.enter(ref, wanted.after)",
-                "self._chat.enter(ref, wanted.after and wanted.after + 1)",
+                "self._chat.enter(ref, after)",
+                "self._chat.enter(ref, after and after + 1)",
             ),
             # The client would notice the hole and put it right.
             Edit(
