@@ -12,6 +12,7 @@ class LobbyPage {
   #form = find("#lobby", HTMLFormElement);
   #name = find("#name", HTMLInputElement);
   #code = find("#code", HTMLInputElement);
+  #isProving = false;
 
   start() {
     this.#form.noValidate = true;
@@ -22,6 +23,7 @@ class LobbyPage {
     this.#name.addEventListener("input", () => this.#clear(this.#name));
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
     window.addEventListener("pageshow", () => this.#tidyCode());
+    this.#prove();
     this.#drawTimes();
     setInterval(() => this.#drawTimes(), 30_000);
   }
@@ -62,6 +64,7 @@ class LobbyPage {
   /** @param {SubmitEvent} event */
   #submitted(event) {
     const button = event.submitter;
+    if (this.#isProving) event.preventDefault();
     if (!isBlank(this.#name.value)) remember(NAME, this.#name.value.trim());
     if (isBlank(this.#name.value)) return this.#refuse(event, this.#name, "Type a name first");
     const isCreating = button instanceof HTMLButtonElement && button.name === "create";
@@ -73,6 +76,31 @@ class LobbyPage {
         ? "Type the four letters, or create a room"
         : "A code has four letters",
     );
+  }
+
+  /**
+   * Many codes are being guessed, and the server wants a small sum first: do it now, and once it is done send what was
+   * sent before, or what somebody has tried to send meanwhile.
+   */
+  async #prove() {
+    const proof = document.querySelector("#proof");
+    if (!(proof instanceof HTMLInputElement)) return;
+    const { text = "", bits = "" } = proof.dataset;
+    /** @type {HTMLElement | null | undefined} the button pressed meanwhile; null is none, and still to be sent */
+    let pressed = proof.dataset.again === undefined ? undefined : null;
+    this.#isProving = true;
+    this.#form.addEventListener("submit", (event) => {
+      if (this.#isProving) pressed = event.submitter;
+    });
+    this.#form.setAttribute("aria-busy", "true");
+    const { prove } = await import("./proof.js");
+    proof.value = await prove({ text, bits: Number(bits) });
+    this.#isProving = false;
+    this.#form.removeAttribute("aria-busy");
+    if (pressed === undefined) return;
+    const wanted = document.querySelector("#wanted"); // was sent by "Create it"
+    if (pressed === null && wanted instanceof HTMLInputElement) wanted.name = "create";
+    this.#form.requestSubmit(pressed);
   }
 
   /** @param {Event} event @param {HTMLInputElement} field @param {string} message */
