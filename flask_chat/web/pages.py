@@ -20,7 +20,7 @@ from flask_chat.domain.errors import (
 from flask_chat.domain.events import decode_event
 from flask_chat.domain.rooms import Room
 from flask_chat.settings import Settings
-from flask_chat.web import sessions
+from flask_chat.web import sessions, wire
 from flask_chat.web.guessing import Client, Guesses
 from flask_chat.web.lines import history_lines, iso
 from flask_chat.web.links import Links
@@ -172,18 +172,24 @@ class Pages:
         room = self._chat.room(ref)
         sessions.remember(ref, room.code)
         history = self._chat.history(ref, limit=LINES_ON_PAGE)
-        return render_template(
+        members = self._chat.members(ref)
+        shown = history._replace(members=[*history.members, *members])
+        page = render_template(
             "room.html",
             room=structs.asdict(room) | {"created_at": iso(room.created_at)},
             me=self._chat.member(ref),
-            members=self._chat.members(ref),
+            members=members,
             lines=history_lines(history, ref.member_id),
+            history=wire.as_json(wire.history_ack(shown)),
             token=self._tokens.mint(ref),
             share_url=self._links.share(room.code, request),
             message_limit=self._settings.message_limit_characters,
             name_limit=self._settings.name_limit_characters,
             leave_grace_seconds=self._settings.leave_grace_seconds,
         )
+        # Asked for anew each time, but not `no-store`: browsers put a page that says so aside for
+        # the way back in no case, and this one comes back with everything in it.
+        return page, {"Cache-Control": "private, no-cache"}
 
     def _lobby(self, refusal: ChatError | None = None, code: str = "") -> ResponseReturnValue:
         typed = request.form.get("code", "") or code

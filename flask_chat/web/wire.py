@@ -241,6 +241,11 @@ def history_ack(history: History) -> HistoryAck:
     return HistoryAck(events, history.members, history.more, history.reset)
 
 
+def as_json(message: Struct) -> Any:
+    """A message as plain dicts and lists, for a template to write into its page."""
+    return msgspec.json.decode(encode(message))
+
+
 def posted_ack(appended: Appended) -> PostedAck:
     """A kept message as an acknowledgement."""
     return PostedAck(appended.seq)

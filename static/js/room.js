@@ -57,7 +57,8 @@ class RoomPage {
   #draft = new Draft(this.#page.roomId ?? "");
   #announcer = new Announcer(element("announcer"));
   #reading = new Reading(this.#page.roomId ?? "");
-  #hasWelcome = false;
+  #hasStarted = false;
+  #isBack = false;
   #isDrawing = false;
   #drawHow = { toEnd: false, isQuiet: false };
 
@@ -193,6 +194,7 @@ class RoomPage {
 
   start() {
     this.#view.start();
+    this.#showPage();
     this.#members.start();
     this.#invite.start();
     this.#composer.start(this.#draft.text);
@@ -208,6 +210,14 @@ class RoomPage {
     this.#rollAtMidnight();
   }
 
+  /** Shows at once what came with the page; the welcome brings what has happened since. */
+  #showPage() {
+    const { events, members, more } = JSON.parse(element("history").textContent ?? "");
+    this.#roster.start(members);
+    this.#startOver(events, more);
+    this.#drawNow({ isQuiet: true });
+  }
+
   /** The page is being left, perhaps to come back as it is: nothing stays open that would prevent that. */
   #putAside() {
     this.#draft.flush();
@@ -217,7 +227,8 @@ class RoomPage {
   }
 
   #bringBack() {
-    if (this.#isOver) return;
+    this.#isBack = true;
+    if (this.#isOver) return this.#hide();
     this.#connection.resume();
     this.#outbox.start();
   }
@@ -231,6 +242,7 @@ class RoomPage {
   /** @param {Welcome} welcome */
   #welcomed({ room, me, members, events, more, reset }) {
     this.#me = me;
+    this.#isBack = false;
     this.#roster.start(members);
     this.#typers.clear();
     this.#showTopic(room.topic);
@@ -246,8 +258,8 @@ class RoomPage {
     for (const event of events) this.#learn(event);
     const shown = this.#timeline.start(events, more);
     for (const event of shown) this.#settle(event);
-    if (!this.#hasWelcome) this.#reading.start(events, this.#me.member_id);
-    this.#hasWelcome = true;
+    if (!this.#hasStarted) this.#reading.start(events, this.#me.member_id);
+    this.#hasStarted = true;
     this.#view.clear();
     this.#draw({ isQuiet: true });
     this.#attention.read();
@@ -337,7 +349,7 @@ class RoomPage {
 
   /** No way back: says why, and keeps what was not sent within reach. @param {string} code */
   #over(code) {
-    this.#wakes.stop();
+    if (this.#isBack) this.#hide();
     this.#typing.stop();
     this.#draft.flush();
     const sentence = this.#ending.show(code, this.#code);
@@ -345,6 +357,11 @@ class RoomPage {
     flag(element("room"), "over", true);
     this.#outbox.close({ code, message: sentence.slice(0, sentence.indexOf(".")) });
     this.#announcer.say(sentence);
+  }
+
+  /** Left for good and then back by the browser's button: there is no room to look at any more. */
+  #hide() {
+    if (this.#unsentText() === "") location.reload();
   }
 
   #unsentText() {
@@ -379,15 +396,10 @@ class RoomPage {
       newAfter: this.#reading.newAfter,
       now: Date.now(),
     });
-    if (this.#hasWelcome) {
-      this.#view.draw(rows, { ...this.#drawHow, ...how, canLoad: this.#timeline.more });
-    } else {
-      const mine = rows.filter(({ type }) => type === "message");
-      this.#view.draw(mine, { ...this.#drawHow, isBeside: true });
-    }
+    this.#view.draw(rows, { ...this.#drawHow, ...how, canLoad: this.#timeline.more });
     this.#drawHow = { toEnd: false, isQuiet: false };
     const isEmpty = !this.#timeline.more && rows.every(({ type }) => type !== "message");
-    if (this.#hasWelcome) element("invitation").hidden = !isEmpty;
+    element("invitation").hidden = !isEmpty;
     this.#attention.draw();
   }
 

@@ -69,8 +69,6 @@ export class TimelineView {
     this.#lines.addEventListener("click", (event) => this.#clicked(event), { signal });
     this.#resizes.observe(this.#scroller);
     this.#resizes.observe(this.#column);
-    for (const when of this.#lines.querySelectorAll("time"))
-      when.textContent = clockTime(when.dateTime);
     this.toEnd();
   }
 
@@ -85,15 +83,14 @@ export class TimelineView {
    * @param {object} [how]
    * @param {boolean} [how.toEnd] go to the end whatever the reader looks at
    * @param {boolean} [how.canLoad] whether the server holds older ones
-   * @param {boolean} [how.isBeside] leave the history that came with the page, and go below it
    * @param {boolean} [how.isQuiet] without the rise of new lines, as when history comes
    */
-  draw(rows, { toEnd = false, canLoad = false, isBeside = false, isQuiet = false } = {}) {
+  draw(rows, { toEnd = false, canLoad = false, isQuiet = false } = {}) {
     const isFirst = this.#nodes.size === 0;
     if (!this.#isStuck) this.#takeAnchor();
-    if (isFirst && !isBeside) this.#lines.replaceChildren();
+    if (isFirst) this.#lines.replaceChildren();
     this.#removeOthers(new Set(rows.map(({ id }) => id)));
-    let next = isBeside ? this.#firstNode() : this.#lines.firstElementChild;
+    let next = this.#lines.firstElementChild;
     if (next === this.#older) next = next.nextElementSibling;
     for (const row of rows) {
       const node = this.#drawRow(row, isQuiet || isFirst);
@@ -124,12 +121,6 @@ export class TimelineView {
     this.#isStuck = true;
     this.#keepPlace();
     this.#heard.moved(true);
-  }
-
-  /** @returns {Element | null} */
-  #firstNode() {
-    const [first] = this.#nodes.values();
-    return first?.node ?? null;
   }
 
   /** @param {Set<string>} ids */

@@ -160,13 +160,17 @@ Person = Callable[..., Visitor]
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """A running Chromium: the one on the PATH, else Playwright's own."""
+    """A running Chromium: the one on the PATH, else Playwright's own. The way back works."""
     flags = ["--disable-background-networking", "--disable-quic"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         flags.append("--no-sandbox")
     path = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=flags,
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
         yield browser
         browser.close()
 

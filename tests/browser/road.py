@@ -1,4 +1,4 @@
-"""The way from a browser to the server, with tunnels: a TCP relay that can close and fall silent."""
+"""The way from a browser to the server: a TCP relay that can close and fall silent."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 
 class Road:
-    """Relays connections to the server's port. Its own thread; all methods may be called from any."""
+    """Relays connections to the server's port, in a thread of its own."""
 
     def __init__(self, port: int) -> None:
         self._upstream = port
@@ -74,12 +74,14 @@ class Road:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._is_open:
-            return writer.transport.abort()
+            writer.transport.abort()
+            return
         self.opened += 1
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._upstream)
         except OSError:
-            return writer.transport.abort()
+            writer.transport.abort()
+            return
         self._writers |= {writer, back}
         self._from_server.add(back)
         with suppress(OSError, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Nothing typed is lost: what is written goes out once and in order, whatever happens to line, tab and server."""
+"""Nothing typed is lost: it goes out once, in order, whatever happens to line, tab and server."""
 
 import re
 import signal
@@ -126,7 +126,12 @@ def test_what_one_tab_writes_waits_in_the_other_too_and_goes_when_either_can(
 
 
 def test_a_killed_server_loses_nothing_and_doubles_nothing(person: Person, tmp_path: Path) -> None:
-    settings = {**LIFTED, "store": f"sqlite:///{tmp_path}/chat.db", "posts_per_second": 0}
+    settings = {
+        **LIFTED,
+        "store": f"sqlite:///{tmp_path}/chat.db",
+        "posts_per_second": 0,
+        "events_per_second": 0,
+    }
     server = launch(tmp_path / "first.log", settings)
     ada, grace = person("Ada", server.url), person("Grace", server.url)
     grace.joins(ada.creates_a_room())
