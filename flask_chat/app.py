@@ -85,9 +85,10 @@ class Runtime:
         if self.housekeeper is not None:
             self.housekeeper.kill(block=False)
         most = max(0.0, grace_seconds - _LAST_WORDS_SECONDS)
-        with gevent.Timeout(grace_seconds, exception=None):
+        # False ends the block quietly, which the types do not know; None would raise the Timeout.
+        with gevent.Timeout(grace_seconds, exception=False):  # type: ignore[arg-type]
             self.fanout.close_all(min(self.fanout.connections() / _CLOSES_PER_SECOND, most))
-            with gevent.Timeout(_LAST_WORDS_SECONDS, exception=None):
+            with gevent.Timeout(_LAST_WORDS_SECONDS, exception=False):  # type: ignore[arg-type]
                 self.fanout.wait_until_empty()
 
     def close(self) -> None:

@@ -103,7 +103,7 @@ class Server(WSGIServer):
     def close_the_door(self) -> None:
         """Take the connections that wait already, and then no more."""
         self.stop_accepting()
-        with gevent.Timeout(ACCEPT_PAUSE_SECONDS, exception=None):
+        with gevent.Timeout(ACCEPT_PAUSE_SECONDS, exception=False):  # type: ignore[arg-type]
             while (accepted := self.do_read()) is not None:
                 self.do_handle(*accepted)
         if self.handover is not None:

@@ -1,5 +1,6 @@
 """Socket.IO against a real server, with real clients, over WebSocket and long polling."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 import socketio
+import websocket
 from socketio.packet import EVENT, Packet
 
 from tests.people import Place
@@ -306,3 +308,21 @@ def test_too_many_connections_from_one_address_are_refused(
     ada.disconnects()
     ada.connects()
     place.close()
+
+
+def test_a_client_that_never_hears_the_goodbye_does_not_disturb_the_stop(
+    start_server: Callable[..., RunningServer],
+) -> None:
+    server = start_server()
+    ada = Place(server.url).open_room()
+    silent = websocket.create_connection(
+        f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket", timeout=10
+    )
+    silent.recv()
+    silent.send("40" + json.dumps({"token": ada.token}))
+    silent.recv()
+
+    assert server.stop() == 0
+
+    assert "Traceback" not in server.log()
+    silent.shutdown()
