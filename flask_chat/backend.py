@@ -49,7 +49,13 @@ def _over_redis(settings: Settings, limits: Limits, fanout: Fanout) -> Backend:
 
     store = RedisStore(link, limits, bus.publish, meet)
     bus.read_log = lambda room_id, after, limit: store.read_after(RoomId(room_id), after, limit)
-    presence = SharedPresence(link, limits.leave_grace_seconds, _ref)
+    presence = SharedPresence(
+        link,
+        limits.leave_grace_seconds,
+        _ref,
+        # A server that is gone is noticed sooner than a connection that is.
+        alive_seconds=min(10.0, settings.ping_timeout_seconds / 2),
+    )
     return Backend(store, bus, presence, store.kept_secret)
 
 

@@ -24,8 +24,7 @@ log = structlog.get_logger(__name__)
 LIBRARY = Library(Path(__file__).parent / "presence.lua")
 
 _BUCKETS = 16
-_BEAT_SECONDS = 2.0
-_ALIVE_SECONDS = 10.0  # without a beat; a server paused for longer counts as dead
+_BEATS = 5  # while a server counts as alive
 # A server that was given somebody to call gone has so long to do it.
 _TELL_SECONDS = 15.0
 _AT_ONCE = 500
@@ -40,12 +39,19 @@ class SharedPresence(Generic[Person]):
     survives = True
 
     def __init__(
-        self, link: Link, grace_seconds: float, make: Callable[[str, str], Person]
+        self,
+        link: Link,
+        grace_seconds: float,
+        make: Callable[[str, str], Person],
+        *,
+        alive_seconds: float = 10.0,
     ) -> None:
+        """A server counts as dead when nothing is heard of it for `alive_seconds`."""
         link.add(LIBRARY)
         self._link = link
         self._grace_seconds = grace_seconds
         self._make = make
+        self._alive_seconds = alive_seconds
         self._connections: dict[Person, int] = {}  # on this server
         self._news: set[Person] = set()  # those Redis has to be told of
         self._back: list[Person] = []
@@ -158,7 +164,7 @@ class SharedPresence(Generic[Person]):
 
     def _beat_on(self) -> None:
         while True:
-            gevent.sleep(_BEAT_SECONDS)
+            gevent.sleep(self._alive_seconds / _BEATS)
             try:
                 self._beat()
             except Unavailable:
@@ -170,7 +176,7 @@ class SharedPresence(Generic[Person]):
         servers = self._servers()
         name = LIBRARY.name("beat")
         is_alive, *dead = self._link.call(
-            name, servers, self._server, _ALIVE_SECONDS, int(is_new or not self._beaten_at)
+            name, servers, self._server, self._alive_seconds, int(is_new or not self._beaten_at)
         )
         self._beaten_at = time.monotonic()
         if not is_alive:

@@ -49,11 +49,25 @@ class Node:
             **self.options,
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        if "sentinel-of" in self.options:
+            words = self._sentinel_words()
         self.process = subprocess.Popen(
             [self._program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.waits_until(lambda: self.ask("PING"))
         return self
+
+    def _sentinel_words(self) -> list[str]:
+        """A Sentinel keeps what it learns in its own configuration."""
+        file = self.folder / "sentinel.conf"
+        file.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\nunixsocket {self.socket}\n"
+            f"logfile {self.folder}/log\n"
+            f"sentinel monitor chat 127.0.0.1 {self.options['sentinel-of']} 2\n"
+            "sentinel down-after-milliseconds chat 500\n"
+            "sentinel failover-timeout chat 5000\n"
+        )
+        return [str(file), "--sentinel"]
 
     def ask(self, *command: object) -> Any:
         """Send one command over a connection of its own."""
@@ -128,27 +142,34 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-class Sentinels:
-    """A master, a replica, and three Sentinels who watch them."""
+class Watched:
+    """A master, a replica, and three Sentinels that watch them."""
 
     def __init__(self, make: Callable[..., Node]) -> None:
         ports = free_ports(5)
         self.master = make(ports[0])
         self.replica = make(ports[1], replicaof=f"127.0.0.1 {ports[0]}")
-        self.sentinels = [self._sentinel(make, port) for port in ports[2:]]
+        self.sentinels = [make(port, sentinel_of=ports[0]) for port in ports[2:]]
         hosts = ",".join(f"127.0.0.1:{port}" for port in ports[2:])
         self.url = f"redis+sentinel://{hosts}/chat"
         self.replica.waits_until(
-            lambda: b"master_link_status:up" in self.replica.ask("INFO", "replication")
+            lambda: self.replica.ask("INFO", "replication")["master_link_status"] == "up"
         )
         for sentinel in self.sentinels:
-            sentinel.waits_until(lambda s=sentinel: self._is_ready(s))
+            sentinel.waits_until(lambda sentinel=sentinel: _is_ready(sentinel))
 
-    def _sentinel(self, make: Callable[..., Node], port: int) -> Node:
-        raise NotImplementedError
+    def waits_for_takeover(self) -> None:
+        """Wait until the Sentinels have made the replica the master."""
+        self.replica.waits_until(
+            lambda: self.replica.ask("INFO", "replication")["role"] == "master"
+        )
 
-    def _is_ready(self, sentinel: Node) -> bool:
-        raise NotImplementedError
+
+def _is_ready(sentinel: Node) -> bool:
+    """Whether it knows the replica and both other Sentinels."""
+    words = [word.decode() for word in sentinel.ask("SENTINEL", "MASTER", "chat")]
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    return (found["num-other-sentinels"], found["num-slaves"]) == ("2", "1")
 
 
 def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> list[Node]:
