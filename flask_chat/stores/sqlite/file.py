@@ -37,12 +37,12 @@ FROM json_each(?) WHERE true
 ON CONFLICT (room, member_id) DO UPDATE SET
   record = excluded.record, is_member = excluded.is_member, came_with = excluded.came_with"""
 _PUT_EVENTS = """
-INSERT OR REPLACE INTO events (room, seq, data)
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+INSERT INTO events (id, room, seq, data)
+SELECT ?3 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
        substr(?2, json_extract(value, '$[2]'), json_extract(value, '$[3]'))
 FROM json_each(?1)"""
 _REMOVE_ROOMS = "DELETE FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
-_REMOVE_EVENTS = "DELETE FROM events WHERE room = ? AND seq < ?"
+_REMOVE_EVENTS = "DELETE FROM events WHERE id IN (SELECT value FROM json_each(?))"
 
 
 class RoomRow(NamedTuple):
@@ -68,14 +68,20 @@ class MemberRow(NamedTuple):
 class Changes(NamedTuple):
     """What one transaction writes."""
 
-    removed: list[int]  # rooms, with everything in them
+    removed: list[int]  # rooms, with their members
     rooms: list[RoomRow]
     members: list[MemberRow]
     events: list[tuple[int, int, bytes]]  # room, seq, JSON
-    first_seqs: list[tuple[int, int]]  # rooms, and from where on their events are kept
+    first_id: int  # of these events; the others follow
+    dropped: list[int]  # ids of events
 
     def __bool__(self) -> bool:
-        return any(self)
+        return bool(self.events or self.is_more)
+
+    @property
+    def is_more(self) -> bool:
+        """Whether there is anything besides events that are added."""
+        return bool(self.removed or self.rooms or self.members or self.dropped)
 
 
 class ChatFile:
@@ -109,18 +115,18 @@ class ChatFile:
         ):
             yield MemberRow(room, member_id, decoder.decode(record), bool(is_member), came_with)
 
-    def events(self) -> Iterator[tuple[int, int, bytes]]:
-        """All events: room, seq, JSON. Those of a room are together and in order."""
-        yield from self._db.execute("SELECT room, seq, data FROM events ORDER BY room, seq")
+    def events(self) -> Iterator[tuple[int, int, int, bytes]]:
+        """All events, in the order they happened: id, room, seq, JSON."""
+        yield from self._db.execute("SELECT id, room, seq, data FROM events ORDER BY id")
 
     def write(self, changes: Changes) -> None:
         """All of it or nothing; on the disk when this returns.
 
         Raises sqlite3.Error, for instance when the disk is full.
         """
-        heads, blob = _packed(changes.events)
-        if not (changes.removed or changes.rooms or changes.members or changes.first_seqs):
-            self._db.execute(_PUT_EVENTS, (heads, blob))  # a transaction of its own
+        events = (*_packed(changes.events), changes.first_id)
+        if not changes.is_more:
+            self._db.execute(_PUT_EVENTS, events)  # a transaction of its own
             return
         run = self._db.execute
         try:
@@ -132,9 +138,9 @@ class ChatFile:
             if changes.members:
                 run(_PUT_MEMBERS, (_json(changes.members),))
             if changes.events:
-                run(_PUT_EVENTS, (heads, blob))
-            for first in changes.first_seqs:
-                run(_REMOVE_EVENTS, first)
+                run(_PUT_EVENTS, events)
+            if changes.dropped:
+                run(_REMOVE_EVENTS, (_json(changes.dropped),))
             run("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):

@@ -10,10 +10,11 @@ import os
 import sqlite3
 import sys
 import time
+from array import array
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import gevent
 import structlog
@@ -49,13 +50,31 @@ _SWITCH_SECONDS = 0.0005
 
 
 class _Filed:
-    """What the file has of a room."""
+    """What the file has of a room: its number there, and its events."""
 
-    __slots__ = ("first_seq", "number")
+    __slots__ = ("first_seq", "ids", "number")
 
-    def __init__(self, number: int, first_seq: int) -> None:
+    def __init__(self, number: int, first_seq: int, ids: "array[int]") -> None:
         self.number = number
         self.first_seq = first_seq
+        self.ids = ids  # the first is that of `first_seq`
+
+    def before(self, seq: int) -> list[int]:
+        """The ids of the events in the file that come before this one."""
+        return self.ids[: seq - self.first_seq].tolist()
+
+    def drop(self, count: int) -> None:
+        """So many of the oldest are no longer in the file."""
+        del self.ids[:count]
+        self.first_seq += count
+
+
+class _Plan(NamedTuple):
+    """A transaction, and what the file has once it is committed."""
+
+    changes: Changes
+    filed: dict[RoomId, _Filed]  # the rooms it is about, but for removed ones
+    drops: dict[RoomId, int]  # how many of a room's oldest events it deletes
 
 
 class _Change:
@@ -97,6 +116,8 @@ class SqliteStore:
         except BaseException:
             self._file.close()
             raise
+        newest = (filed.ids[-1] for filed in self._filed.values())
+        self._next_id = max(newest, default=0) + 1  # of events
         self._next_number = max((filed.number for filed in self._filed.values()), default=0) + 1
         self._waiting: list[_Change] = []
         self._called = Event()  # something waits, or the store is closing
@@ -262,13 +283,10 @@ class SqliteStore:
             change.make(journal)
         refusal: Unavailable | None = Unavailable(retry_after_seconds=_REST_SECONDS)
         try:
-            changes, filed = self._changes(journal)
-            if changes:
-                self._write(journal, changes)
-            self._filed.update(filed)
-            for room_id in journal.rooms:
-                if self._rooms.state(room_id) is None:
-                    self._filed.pop(room_id, None)
+            plan = self._plan(journal)
+            if plan.changes:
+                self._write(journal, plan.changes)
+            self._note(journal, plan)
             refusal = None
         except Exception as fault:
             self._rest(fault)
@@ -323,48 +341,62 @@ class SqliteStore:
                 with suppress(OSError):
                     log.error("an event could not be delivered", exc_info=error)
 
-    def _changes(self, journal: Journal) -> tuple[Changes, dict[RoomId, _Filed]]:
-        """What the transaction writes, and what the file has of these rooms once it has."""
-        removed: list[int] = []
-        rooms: list[RoomRow] = []
-        filed: dict[RoomId, _Filed] = {}
-        first_seqs: list[tuple[int, int]] = []
+    def _plan(self, journal: Journal) -> _Plan:
+        changes, filed, drops = plan = _Plan(Changes([], [], [], [], self._next_id, []), {}, {})
         for room_id in journal.rooms:
-            room = self._rooms.state(room_id)
-            known = self._filed.get(room_id)
+            room, known = self._rooms.state(room_id), self._filed.get(room_id)
             if room is not None:
                 if known is None:
-                    known = filed[room_id] = _Filed(self._next_number, first_seq=1)
+                    known = _Filed(self._next_number, 1, array("q"))
                     self._next_number += 1
+                filed[room_id] = known
                 record = room.record
-                rooms.append(RoomRow(known.number, room_id, record.code, record, room.deadline))
+                row = RoomRow(known.number, room_id, record.code, record, room.deadline)
+                changes.rooms.append(row)
             elif known is not None:
-                removed.append(known.number)
-        members = []
+                changes.removed.append(known.number)
+                changes.dropped.extend(known.ids)
         for room_id, member_id in journal.members:
             room = self._rooms.state(room_id)
             member = room.members.get(member_id) if room is not None else None
             if room is not None and member is not None:
                 number = (filed.get(room_id) or self._filed[room_id]).number
                 is_member, came_with = member_id in room.names, room.here.get(member_id)
-                members.append(MemberRow(number, member_id, member, is_member, came_with))
-        events = []
+                changes.members.append(MemberRow(number, member_id, member, is_member, came_with))
         for room_id, seq, data in journal.events:
-            known = filed.get(room_id) or self._filed.get(room_id)
+            known = filed.get(room_id)
+            if known is None:
+                room, known = self._rooms.state(room_id), self._filed.get(room_id)
+                if known is None or room is None:
+                    continue  # made and removed, or removed
+                filed[room_id] = known
+            changes.events.append((known.number, seq, data))
+        for room_id, known in filed.items():
             room = self._rooms.state(room_id)
-            if known is None or room is None:
-                continue
-            events.append((known.number, seq, data))
-            first_seq = room.log.first_seq
-            if first_seq - known.first_seq >= _DELETED_AT_ONCE:
-                filed[room_id] = _Filed(known.number, first_seq)
-                first_seqs.append((known.number, first_seq))
-        return Changes(removed, rooms, members, events, first_seqs), filed
+            if room is not None and room.log.first_seq - known.first_seq >= _DELETED_AT_ONCE:
+                ids = known.before(room.log.first_seq)
+                changes.dropped.extend(ids)
+                drops[room_id] = len(ids)
+        return plan
+
+    def _note(self, journal: Journal, plan: _Plan) -> None:
+        """The plan has been carried out."""
+        changes, filed, drops = plan
+        self._next_id += len(changes.events)
+        self._filed.update(filed)
+        for room_id, count in drops.items():
+            filed[room_id].drop(count)
+        by_number = {known.number: known for known in filed.values()}
+        for id_, (number, _, _) in enumerate(changes.events, changes.first_id):
+            by_number[number].ids.append(id_)
+        for room_id in journal.rooms:
+            if self._rooms.state(room_id) is None:
+                self._filed.pop(room_id, None)
 
     def _load(self) -> dict[RoomId, _Filed]:
         began = time.monotonic()
         try:
-            rooms = self._rooms.load(self._file)
+            rooms, ids = self._rooms.load(self._file)
         except (sqlite3.Error, ValueError, KeyError) as error:
             raise StoreError(
                 f"{self._file.path} is damaged ({error}). Restore a backup: flask-chat restore."
@@ -376,7 +408,7 @@ class SqliteStore:
             seconds=round(time.monotonic() - began, 2),
         )
         filed = {
-            room.record.room_id: _Filed(number, room.log.first_seq)
+            room.record.room_id: _Filed(number, room.log.first_seq, ids[number])
             for number, room in rooms.items()
         }
         self._rooms.trim()

@@ -1,5 +1,6 @@
 """The rooms in memory, with a journal of each batch, so that it can be written or undone."""
 
+from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -133,14 +134,16 @@ class WorkingCopy(MemoryStore):
 
     # Loading
 
-    def load(self, file: ChatFile) -> dict[int, RoomState]:
-        """Take over everything in the file. The rooms by their numbers there.
+    def load(self, file: ChatFile) -> tuple[dict[int, RoomState], "dict[int, array[int]]"]:
+        """Take over everything in the file. The rooms, and the ids of their events, by number.
 
         Raises StoreError when it does not fit together.
         """
         rooms: dict[int, RoomState] = {}
+        ids: dict[int, array[int]] = {}
         for row in file.rooms():
             room = rooms[row.number] = self._rooms[row.room_id] = RoomState(row.record)
+            ids[row.number] = array("q")
             self._by_code[row.code] = row.room_id
             super().set_deadline(row.room_id, row.deadline)
         came: dict[int, list[tuple[int, MemberId]]] = {}
@@ -153,7 +156,7 @@ class WorkingCopy(MemoryStore):
                 came.setdefault(member.room, []).append((member.came_with, member.member_id))
         for number, people in came.items():
             rooms[number].here = {member_id: seq for seq, member_id in sorted(people)}
-        for number, seq, entry, is_last in _entries(file.events()):
+        for id_, number, seq, entry, is_last in _entries(file.events()):
             room = rooms[number]
             log = room.log
             if not len(log):
@@ -161,11 +164,12 @@ class WorkingCopy(MemoryStore):
             if seq != log.last_seq + 1:
                 raise StoreError(f"{file.path} is damaged (a hole in a log). Restore a backup.")
             log.push(entry)
+            ids[number].append(id_)
             self._bytes += len(entry[0])
             room.has_ended = is_last
         if not all(len(room.log) for room in rooms.values()):
             raise StoreError(f"{file.path} is damaged (an empty log). Restore a backup.")
-        return rooms
+        return rooms, ids
 
     def trim(self) -> None:
         """Drop what is beyond the limits, which may have been others when it was written."""
@@ -208,15 +212,15 @@ class _Head(msgspec.Struct):
 
 
 def _entries(
-    events: Iterator[tuple[int, int, bytes]],
-) -> Iterator[tuple[int, int, Entry, bool]]:
-    """Room, seq, what the log keeps, and whether it is the last event a room can have."""
+    events: Iterator[tuple[int, int, int, bytes]],
+) -> Iterator[tuple[int, int, int, Entry, bool]]:
+    """Id, room, seq, what the log keeps, and whether it is the last event a room can have."""
     decode = msgspec.json.Decoder(_Head).decode
     posted, ended = _kind(MessagePosted), _kind(RoomEndedEvent)
-    for room, seq, data in events:
+    for id_, room, seq, data in events:
         head = decode(data)
         key = (head.by, head.key) if head.kind == posted and head.key is not None else None
-        yield room, seq, (data, key), head.kind == ended
+        yield id_, room, seq, (data, key), head.kind == ended
 
 
 def _kind(event: type[msgspec.Struct]) -> str:

@@ -18,9 +18,11 @@ CREATE TABLE members (
   UNIQUE (room, member_id)
 );
 
+-- All rooms mixed, as it happened: what is committed together then stands in few pages. There is no
+-- index, since the server keeps the ids of a room's events in memory.
 CREATE TABLE events (
-  room INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+  id INTEGER PRIMARY KEY,
+  room INTEGER NOT NULL,
   seq INTEGER NOT NULL,
-  data BLOB NOT NULL,
-  PRIMARY KEY (room, seq)
-) WITHOUT ROWID;
+  data BLOB NOT NULL
+);
