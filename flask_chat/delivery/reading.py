@@ -167,7 +167,7 @@ def _fragment(wire: Wire, opcode: int, fin: bool, payload: bytes) -> None:
         # kept until it is taken: Stop leaves this last frame to be offered again
         _deliver(wire, whole.opcode, b"".join((*whole.parts, payload)))
         wire.fragments = None
-    else:
+    elif payload:  # empty parts would grow the list without ever reaching the limit
         whole.parts.append(payload)
         whole.size += len(payload)
 
