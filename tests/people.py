@@ -7,6 +7,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import engineio
@@ -39,8 +40,11 @@ class _Client(socketio.Client):
 class Person:
     """A member of a room over REST, and over a socket once `connects` has been called."""
 
-    def __init__(self, url: str, answer: dict[str, Any]) -> None:
+    def __init__(
+        self, url: str, answer: dict[str, Any], session: requests.Session | None = None
+    ) -> None:
         self.url = url
+        self._session = session
         self.room = answer["room"]
         self.code = answer["room"]["code"]
         self.me = answer["me"]
@@ -61,7 +65,7 @@ class Person:
         self, *, after: int | None = None, transports: list[str] | None = None
     ) -> "Person":
         """Open one more connection and wait for its welcome."""
-        client = _Client(reconnection=False)
+        client = _Client(reconnection=False, http_session=self._session)
         client.on("welcome", self._welcomed)
         client.on("event", self._happened)
         client.on("typing", self._typed)
@@ -149,10 +153,14 @@ class Person:
 
 
 class Place:
-    """A server with people: opens rooms, lets people in, sends everybody home in the end."""
+    """A server with people: opens rooms, lets people in, sends everybody home in the end.
 
-    def __init__(self, url: str) -> None:
+    `certificate` is what to trust where the URL is of https.
+    """
+
+    def __init__(self, url: str, *, certificate: Path | None = None) -> None:
         self.url = url
+        self._certificate = certificate
         self._people: list[Person] = []
 
     def open_room(self, name: str = "Ada", **more: Any) -> Person:
@@ -174,8 +182,11 @@ class Place:
             person.goes()
 
     def _person(self, path: str, body: dict[str, Any]) -> Person:
-        answer = requests.post(self.url + path, json=body, timeout=WAIT_SECONDS)
+        session = requests.Session()
+        session.trust_env = False  # a bundle of certificates named there would win over ours
+        session.verify = str(self._certificate) if self._certificate else True
+        answer = session.post(self.url + path, json=body, timeout=WAIT_SECONDS)
         assert answer.status_code == 201, answer.text
-        person = Person(self.url, answer.json())
+        person = Person(self.url, answer.json(), session if self._certificate else None)
         self._people.append(person)
         return person

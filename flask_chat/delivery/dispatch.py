@@ -201,12 +201,15 @@ class Dispatcher:
             return
 
         def answer(value: Any) -> None:
+            session.owed -= 1
             if number:
                 session.put(frames.text(packets.ack(number, value)))
 
+        session.owed += 1
         try:
             soon(answer, session.sid, *data[1:])
         except Exception:
+            session.owed -= 1
             log.exception("The handler of a Socket.IO event failed")
 
     def _trigger(self, data: list[Any], sid: str) -> Any:

@@ -68,20 +68,32 @@ class Fanout(Manager):
     def close_all(self, spread_seconds: float = 0.0) -> None:
         """Close all connections so that the clients come back, over some seconds if asked.
 
-        A connection whose event is being handled gets the acknowledgement first. Closing is begun,
-        not done: see `wait_until_empty`.
+        A connection with events that are not acknowledged yet is read no further, and closed behind
+        the acknowledgements. Closing is begun, not done: see `wait_until_empty`.
         """
         sessions = list(self.engine.sessions.values())
         pause = spread_seconds / len(sessions) if sessions else 0.0
         slept = 0.0
-        for count, session in enumerate(sessions):
-            if session.tasks is None:
+        late = []
+        try:
+            for count, session in enumerate(sessions):
+                if _is_at_rest(session):
+                    self._send_away(session)
+                else:
+                    late.append(session)
+                    if session.wire is not None:
+                        session.wire.stop()
+                if pause and count * pause - slept > 0.05:
+                    gevent.sleep(count * pause - slept)
+                    slept = count * pause
+            while late:
+                gevent.sleep(_LOOK_SECONDS)
+                for session in filter(_is_at_rest, late):
+                    self._send_away(session)
+                late = [session for session in late if not session.closed]
+        finally:  # the time is over: the clients send again what was not acknowledged
+            for session in late:
                 self._send_away(session)
-            else:
-                self.engine.dispatcher.run(session, self._send_away, session)
-            if pause and count * pause - slept > 0.05:
-                gevent.sleep(count * pause - slept)
-                slept = count * pause
 
     def _send_away(self, session: Session) -> None:
         engine = self.engine
@@ -110,3 +122,7 @@ class Fanout(Manager):
                 self._names[name] = start
         length = len(start) + len(payload) + 1
         return frames.header(frames.TEXT, length) + start + payload + b"]"
+
+
+def _is_at_rest(session: Session) -> bool:
+    return session.tasks is None and not session.owed

@@ -37,6 +37,7 @@ class Session:
         "held",
         "id",
         "namespaces",
+        "owed",
         "place",
         "poll",
         "probe",
@@ -61,6 +62,7 @@ class Session:
         self.held = False  # the answer to CONNECT has to be out first
         self.closed = False
         self.busy = False  # a handler is running for it
+        self.owed = 0  # events that are being handled and will be answered later
         self.farewell = False  # close when that handler is done
         self.tasks: deque[Task] | None = None  # what waits for that handler (`dispatch`)
         self.user: dict[str, Any] | None = None  # python-socketio's session of the application
