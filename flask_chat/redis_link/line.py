@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 1.0  # what clients are told
 # After a fault, everything is refused for this long before the node is tried again.
 REST_SECONDS = 0.5
+_REPLICAS_MS = 1000
 _BATCH_LIMIT = 500  # commands; more wait for the next piece
 
 
@@ -62,11 +63,13 @@ class Line:
         judge: Callable[["Line", Request, Any], None],
         when_broken: Callable[[Exception], None],
         when_up: Callable[[], None],
+        replicas: int = 0,
     ) -> None:
         self._connect = connect
         self._judge = judge
         self._when_broken = when_broken
         self._when_up = when_up
+        self._replicas = replicas
         self._waiting: deque[Request] = deque()
         self._wire: Wire | None = None
         self._process = 0  # which opened the connection
@@ -105,7 +108,7 @@ class Line:
         if self.is_stale:
             self._drop()
         is_fresh = self._wire is None or self._process != os.getpid()
-        answered = 0
+        answered, replies = 0, []
         try:
             wire = self._open() if is_fresh else self._wire
             assert wire is not None
@@ -117,8 +120,16 @@ class Line:
                     if isinstance(first, redis.ResponseError):
                         log.error("Redis does not take our functions", reason=str(first))
                 reply = wire.read()
-                answered += 1
-                self._tell(request, reply)
+                if self._replicas:
+                    replies.append(reply)
+                else:
+                    answered += 1
+                    self._tell(request, reply)
+            if self._replicas:
+                self._await_replicas(wire)
+                for request, reply in zip(batch, replies, strict=True):
+                    answered += 1
+                    self._tell(request, reply)
         except (*LINK_ERRORS, redis.RedisError, ValueError) as error:
             may_try = not is_fresh and not isinstance(error, redis.TimeoutError | TimeoutError)
             self._broke(batch[answered:], error, may_try=may_try)
@@ -131,7 +142,15 @@ class Line:
             if request.before:
                 pieces.append(packed(request.before))
             pieces.append(packed(request.command()))
+        if self._replicas:
+            pieces.append(packed(("WAIT", self._replicas, _REPLICAS_MS)))
         return b"".join(pieces)
+
+    def _await_replicas(self, wire: Wire) -> None:
+        """What the replicas do not have may be lost with the master: it counts as not done."""
+        reached = wire.read()
+        if not isinstance(reached, int) or reached < self._replicas:
+            raise redis.TimeoutError(f"{reached} of {self._replicas} replicas have it")
 
     def _open(self) -> Wire:
         self._wire = None  # one of before a fork is the parent's

@@ -98,9 +98,7 @@ class Link:
         try:
             first = Wire(self.url, self.url.nodes[0], is_sentinel=self.url.kind == "sentinel")
         except redis.AuthenticationError as error:
-            raise RedisFault(
-                f"Redis does not know this name and password ({error})."
-            ) from None
+            raise RedisFault(f"Redis does not know this name and password ({error}).") from None
         except LINK_ERRORS as error:
             log.warning("Redis is not there yet", reason=str(error))
             return
@@ -150,7 +148,11 @@ class Link:
         line = self._lines.get(node)
         if line is None:
             line = self._lines[node] = Line(
-                lambda: self.places.connect(node), self._judge, self._when_broken, self._when_up
+                lambda: self.places.connect(node),
+                self._judge,
+                self._when_broken,
+                self._when_up,
+                self.url.replicas,
             )
         return line
 
@@ -190,9 +192,7 @@ class Link:
     def _when_broken(self, error: Exception) -> None:
         self.places.lost()
         if not self._is_down:
-            log.warning(
-                "Redis is out of reach, posts are refused", reason=str(error)
-            )
+            log.warning("Redis is out of reach, posts are refused", reason=str(error))
         self._is_down = True
 
     def _when_up(self) -> None:

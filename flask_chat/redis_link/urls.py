@@ -16,7 +16,8 @@ _KINDS: dict[str, tuple[Kind, bool]] = {  # scheme → what is there, and whethe
     "redis+cluster": ("cluster", False),
     "rediss+cluster": ("cluster", True),
 }
-_OPTIONS = {"db", "ca", "cert", "key", "sentinel_username", "sentinel_password", "prefix"}
+_OPTIONS = {"db", "ca", "cert", "key", "sentinel_username", "sentinel_password"}
+_OPTIONS |= {"prefix", "replicas"}
 _PORTS: dict[Kind, int] = {"server": 6379, "cluster": 6379, "sentinel": 26379}
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -47,6 +48,7 @@ class RedisUrl:
     cert: str | None = None
     key: str | None = None
     prefix: str = "chat"  # of all keys and channels
+    replicas: int = 0  # how many have to have a write before it is acknowledged
 
 
 def parse(url: str) -> RedisUrl:
@@ -83,6 +85,9 @@ def parse(url: str) -> RedisUrl:
         raise ValueError("needs a number for the database" if kind != "cluster" else "has no db")
     if not re.fullmatch(r"[\w.:-]{1,64}", options.get("prefix", "chat")):
         raise ValueError("needs a prefix of letters, digits and _ . : -")
+    replicas = options.pop("replicas", "0")
+    if not re.fullmatch("[0-9]", replicas):
+        raise ValueError("needs a number of replicas from 0 to 9")
     return RedisUrl(
         kind=kind,
         nodes=nodes,
@@ -91,6 +96,7 @@ def parse(url: str) -> RedisUrl:
         db=int(db),
         username=unquote(username) or None,
         password=unquote(password) or None,
+        replicas=int(replicas),
         **options,
     )
 

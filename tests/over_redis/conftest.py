@@ -11,7 +11,12 @@ from tests.people import Person, Place
 from tests.servers import LIFTED, RunningServer, check_end, launch
 
 MakeNode = Callable[..., Node]
-QUICK = {"leave_grace_seconds": 1, "room_grace_seconds": 30, "posts_per_second": 0, "events_burst": 0}
+QUICK = {
+    "leave_grace_seconds": 1,
+    "room_grace_seconds": 30,
+    "posts_per_second": 0,
+    "events_burst": 0,
+}
 
 
 class Town:

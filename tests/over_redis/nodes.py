@@ -44,6 +44,7 @@ class Node:
             "bind": "127.0.0.1",
             "dir": self.folder,
             "save": "",
+            "repl-diskless-sync-delay": 0,
             "unixsocket": self.socket,
             "logfile": self.folder / "log",
             **self.options,
@@ -143,33 +144,34 @@ def free_ports(count: int) -> list[int]:
 
 
 class Watched:
-    """A master, a replica, and three Sentinels that watch them."""
+    """A master, its replicas, and three Sentinels that watch them."""
 
-    def __init__(self, make: Callable[..., Node]) -> None:
-        ports = free_ports(5)
+    def __init__(self, make: Callable[..., Node], replicas: int = 2) -> None:
+        ports = free_ports(4 + replicas)
         self.master = make(ports[0])
-        self.replica = make(ports[1], replicaof=f"127.0.0.1 {ports[0]}")
-        self.sentinels = [make(port, sentinel_of=ports[0]) for port in ports[2:]]
-        hosts = ",".join(f"127.0.0.1:{port}" for port in ports[2:])
+        self.replicas = [
+            make(port, replicaof=f"127.0.0.1 {ports[0]}") for port in ports[1 : 1 + replicas]
+        ]
+        for replica in self.replicas:
+            replica.waits_until(
+                lambda replica=replica: _replication(replica)["master_link_status"] == "up"
+            )
+        self.sentinels = [make(port, sentinel_of=ports[0]) for port in ports[1 + replicas :]]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports[1 + replicas :])
         self.url = f"redis+sentinel://{hosts}/chat"
-        self.replica.waits_until(
-            lambda: self.replica.ask("INFO", "replication")["master_link_status"] == "up"
-        )
         for sentinel in self.sentinels:
             sentinel.waits_until(lambda sentinel=sentinel: _is_ready(sentinel))
 
     def waits_for_takeover(self) -> None:
-        """Wait until the Sentinels have made the replica the master."""
-        self.replica.waits_until(
-            lambda: self.replica.ask("INFO", "replication")["role"] == "master"
+        """Wait until the Sentinels have made a replica the master."""
+        self.replicas[0].waits_until(
+            lambda: any(_replication(replica)["role"] == "master" for replica in self.replicas)
         )
 
 
 def _is_ready(sentinel: Node) -> bool:
-    """Whether it knows the replica and both other Sentinels."""
-    words = [word.decode() for word in sentinel.ask("SENTINEL", "MASTER", "chat")]
-    found = dict(zip(words[::2], words[1::2], strict=True))
-    return (found["num-other-sentinels"], found["num-slaves"]) == ("2", "1")
+    """Whether it knows both other Sentinels."""
+    return "3 usable" in str(sentinel.ask("SENTINEL", "CKQUORUM", "chat"))
 
 
 def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> list[Node]:
@@ -178,6 +180,7 @@ def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> l
     options = {
         "cluster_enabled": "yes",
         "cluster_node_timeout": 1000,
+        "cluster_replica_validity_factor": 0,
         "cluster_require_full_coverage": "no",
     }
     made = [make(port, **options) for port in ports]
@@ -197,9 +200,17 @@ def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> l
         node.waits_until(
             lambda node=node, n=number: node.ask("CLUSTER", "REPLICATE", ids[n % masters])
         )
+    for node in made[masters:]:
+        node.waits_until(lambda node=node: _replication(node)["master_link_status"] == "up")
     for node in made:
         node.waits_until(lambda node=node: b"cluster_state:ok" in _info(node))
     return made
+
+
+def _replication(node: Node) -> dict[str, Any]:
+    found = node.ask("INFO", "replication")
+    assert isinstance(found, dict)
+    return found
 
 
 def _info(node: Node) -> bytes:
