@@ -92,15 +92,22 @@ def check_event(data: Any) -> None:
 
 def fill(data: Any, attachments: list[bytes]) -> Any:
     """Put the attachments where the placeholders are. Raises ValueError for a wrong one."""
+    try:
+        return _fill(data, attachments)
+    except RecursionError:  # JSON may be nested deeper than we can follow
+        raise ValueError("nested too deep") from None
+
+
+def _fill(data: Any, attachments: list[bytes]) -> Any:
     if isinstance(data, list):
-        return [fill(item, attachments) for item in data]
+        return [_fill(item, attachments) for item in data]
     if isinstance(data, dict):
         if data.get("_placeholder") is True:
             number = data.get("num")
             if not isinstance(number, int) or not 0 <= number < len(attachments):
                 raise ValueError("a placeholder without its attachment")
             return attachments[number]
-        return {key: fill(value, attachments) for key, value in data.items()}
+        return {key: _fill(value, attachments) for key, value in data.items()}
     return data
 
 
