@@ -8,7 +8,6 @@ import { Draft } from "./drafts.js";
 import { Ending, endOf, isFinal } from "./ending.js";
 import { Invite } from "./invite.js";
 import { find, flag } from "./lib/dom.js";
-import { msUntilMidnight } from "./lib/time.js";
 import { followKeyboard } from "./lib/viewport.js";
 import { MembersView } from "./members-view.js";
 import { Announcer, Banner } from "./notices.js";
@@ -21,9 +20,9 @@ import {
   sweepUnsent,
 } from "./outbox-store.js";
 import { OutboxView } from "./outbox-view.js";
+import { Painter } from "./painter.js";
 import { Roster } from "./presence.js";
 import { Reading } from "./reading.js";
-import { arrange } from "./rows.js";
 import { Tabs } from "./tabs.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline-view.js";
@@ -33,8 +32,6 @@ import { Wakes } from "./wakes.js";
 
 /** @import { ConnectionState, Event, History, Member, Posted, Reply, Welcome } from "./types.d.ts" */
 
-const KEPT_LINES = 2000;
-const KEPT_LINES_AT_END = 1000;
 const ASK_AGAIN_MS = 2000;
 
 /** @param {string} id */
@@ -59,8 +56,6 @@ class RoomPage {
   #reading = new Reading(this.#page.roomId ?? "");
   #hasStarted = false;
   #isBack = false;
-  #isDrawing = false;
-  #drawHow = { toEnd: false, isQuiet: false };
 
   #connection = new Connection({
     token: this.#page.token ?? "",
@@ -85,7 +80,7 @@ class RoomPage {
       older: ({ members, events }) => {
         this.#roster.learn(members);
         for (const event of events) this.#learn(event);
-        this.#drawNow({ isQuiet: true });
+        this.#painter.paintNow({ isQuiet: true });
       },
       unanswered: () => {
         this.#connection.doubt(0);
@@ -128,13 +123,25 @@ class RoomPage {
     },
   });
 
+  #painter = new Painter({
+    timeline: this.#timeline,
+    view: this.#view,
+    gather: () => ({
+      outbox: this.#outbox.items,
+      me: this.#me,
+      member: (id) => this.#roster.get(id),
+      newAfter: this.#reading.newAfter,
+    }),
+    painted: (rows) => this.#painted(rows),
+  });
+
   #attention = new Attention({
     reading: this.#reading,
     view: this.#view,
     pill: element("pill"),
     text: element("pill-text"),
     last: () => this.#timeline.last,
-    unmarked: () => this.#draw({}),
+    unmarked: () => this.#painter.paint(),
   });
 
   #composer = new Composer({
@@ -207,7 +214,7 @@ class RoomPage {
       "submit",
       (event) => this.#isOver || this.#unsent.leaving(event),
     );
-    this.#rollAtMidnight();
+    this.#painter.start();
   }
 
   /** Shows at once what came with the page; the welcome brings what has happened since. */
@@ -215,7 +222,7 @@ class RoomPage {
     const { events, members, more } = JSON.parse(element("history").textContent ?? "");
     this.#roster.start(members);
     this.#startOver(events, more);
-    this.#drawNow({ isQuiet: true });
+    this.#painter.paintNow({ isQuiet: true });
   }
 
   /** The page is being left, perhaps to come back as it is: nothing stays open that would prevent that. */
@@ -261,7 +268,7 @@ class RoomPage {
     if (!this.#hasStarted) this.#reading.start(events, this.#me.member_id);
     this.#hasStarted = true;
     this.#view.clear();
-    this.#draw({ isQuiet: true });
+    this.#painter.paint({ isQuiet: true });
     this.#attention.read();
   }
 
@@ -271,7 +278,7 @@ class RoomPage {
     const wasThere = this.#attention.isThere;
     const shown = this.#timeline.receive(event);
     for (const one of shown) this.#apply(one, wasThere);
-    if (shown.length > 0) this.#draw({});
+    if (shown.length > 0) this.#painter.paint();
     if (this.#timeline.hasHole) this.#catchUp.fillHole();
   }
 
@@ -321,9 +328,9 @@ class RoomPage {
 
   /** @param {string} text */
   #post(text) {
-    this.#drawHow.toEnd = true;
     this.#typing.sent();
     this.#outbox.add(text);
+    this.#painter.paint({ toEnd: true });
     this.#attention.read();
     this.#reading.unmark();
   }
@@ -344,7 +351,7 @@ class RoomPage {
         this.#connection.stop(item.error);
     }
     this.#unsent.draw();
-    this.#draw({});
+    this.#painter.paint();
   }
 
   /** No way back: says why, and keeps what was not sent within reach. @param {string} code */
@@ -373,31 +380,8 @@ class RoomPage {
 
   // ---- drawing
 
-  /** Draws once per frame, however much comes; a hidden tab has no frames. @param {{toEnd?: boolean, isQuiet?: boolean}} how */
-  #draw(how) {
-    this.#drawHow.toEnd ||= how.toEnd ?? false;
-    this.#drawHow.isQuiet ||= how.isQuiet ?? false;
-    if (this.#isDrawing) return;
-    this.#isDrawing = true;
-    if (document.visibilityState === "visible") requestAnimationFrame(() => this.#drawNow());
-    else setTimeout(() => this.#drawNow(), 200);
-  }
-
-  /** @param {{isQuiet?: boolean}} [how] */
-  #drawNow(how = {}) {
-    this.#isDrawing = false;
-    if (this.#view.isAtEnd && this.#timeline.entries.length > KEPT_LINES)
-      this.#timeline.trim(KEPT_LINES_AT_END);
-    const rows = arrange({
-      entries: this.#timeline.entries,
-      outbox: this.#outbox.items,
-      me: this.#me,
-      member: (id) => this.#roster.get(id),
-      newAfter: this.#reading.newAfter,
-      now: Date.now(),
-    });
-    this.#view.draw(rows, { ...this.#drawHow, ...how, canLoad: this.#timeline.more });
-    this.#drawHow = { toEnd: false, isQuiet: false };
+  /** @param {import("./types.d.ts").Row[]} rows */
+  #painted(rows) {
     const isEmpty = !this.#timeline.more && rows.every(({ type }) => type !== "message");
     element("invitation").hidden = !isEmpty;
     this.#attention.draw();
@@ -417,13 +401,6 @@ class RoomPage {
   /** @param {string} topic */
   #showTopic(topic) {
     element("topic").textContent = topic;
-  }
-
-  #rollAtMidnight() {
-    setTimeout(() => {
-      this.#draw({ isQuiet: true });
-      this.#rollAtMidnight();
-    }, msUntilMidnight(Date.now()) + 50);
   }
 }
 

@@ -223,6 +223,7 @@ function drawMessage(node, row) {
   if (row.seq) node.dataset.seq = String(row.seq);
   for (const name of /** @type {const} */ (["mine", "first", "last", "removed"]))
     flag(node, name, row[name]);
+  flag(node, "stale", row.error?.code === "stale" && row.state === "failed");
   flag(node, "emoji", !row.removed && isFewEmoji(row.text));
   find(".avatar", HTMLElement, node).textContent = initial(row.name);
   find(".author", HTMLElement, node).textContent = row.mine ? "You" : row.name;
