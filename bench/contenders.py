@@ -54,6 +54,19 @@ def ours() -> Contender:
     )
 
 
+def ours_on_sqlite() -> Contender:
+    """The same with every post on the disk before it is told, in a fresh file each time."""
+    file = BUILD / "sqlite.db"
+    fresh = f'rm -f "{file}"*; exec "$@" --store "sqlite:///{file}"'
+    return Contender(
+        "sqlite",
+        "Flask Chat App on SQLite",
+        ("sh", "-c", fresh, "sh", *ours().command),
+        rest=True,
+        env=ours().env,
+    )
+
+
 def peers() -> list[Contender]:
     python = str(ENV / "bin/python")
     node = "{node}"
