@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PACKAGES := pyproject.toml requirements.txt constraints.txt hatch_build.py
 
 .NOTPARALLEL:
-.PHONY: run test check format python-tests js-tests chaos setup bundle bench screenshots constraints clean help
+.PHONY: run test check format python-tests js-tests chaos rolling setup bundle bench screenshots constraints clean help
 
 run: .setup/run bundle ## Serve http://127.0.0.1:5000 (options: make run ARGS="--host 0.0.0.0")
 	@python main.py $(ARGS)
@@ -38,6 +38,9 @@ python-tests: setup bundle ## pytest, browser tests included (options: make pyth
 chaos: setup bundle ## Cut lines and kill the server for ten minutes, and count (make chaos ARGS="--seed 7")
 	python -m tests.chaos.run $(ARGS)
 
+rolling: setup bundle ## Restart two servers behind nginx in turn while 200 people talk, and count
+	python -m tests.deploy.rolling $(ARGS)
+
 setup: .setup/test ## Everything needed for `make test`, without running it
 
 bundle: .setup/run ## The browser code, if it changed
@@ -49,10 +52,14 @@ bench: setup bundle ## Measure (see bench/README.md)
 screenshots: setup bundle ## Make docs/screenshot-*.png anew
 	python scripts/screenshots.py
 
-constraints: .setup/run ## Resolve constraints.txt anew from pyproject.toml
+constraints: .setup/run ## Resolve constraints.txt and the locks of the image anew from pyproject.toml
 	pip install --quiet uv
 	uv pip compile pyproject.toml --extra test --extra dev --universal --upgrade \
 	  --no-annotate --no-header --python-version 3.11 --output-file constraints.txt
+	uv pip compile pyproject.toml --constraint constraints.txt --generate-hashes --universal --upgrade \
+	  --no-annotate --no-header --python-version 3.11 --output-file deploy/requirements.lock
+	printf 'build\nhatchling\n' | uv pip compile - --generate-hashes --universal --upgrade \
+	  --no-annotate --no-header --python-version 3.11 --output-file deploy/build.lock
 
 clean: ## Forget everything that can be made again
 	rm -rf .venv .setup node_modules static/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -73,6 +80,8 @@ help: ## This list
 .setup/test: .setup/npm .setup/test-packages
 	@scripts/setup redis
 	@scripts/setup chromium
+	@scripts/setup proxies
+	@scripts/setup systemd
 	@touch $@
 
 .setup/npm: .setup/venv package.json package-lock.json .npmrc

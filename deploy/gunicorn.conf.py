@@ -17,6 +17,7 @@ keepalive = 60
 timeout = 60
 graceful_timeout = 10
 backlog = 4096
+control_socket_disable = True
 
 _CLOSING_SECONDS = 5.0
 _DOOR_SECONDS = 1.2  # gunicorn's worker looks once a second whether it is to end

@@ -89,7 +89,15 @@ def nginx(folder: Path, servers: Sequence[int]) -> Iterator[Front]:
     text = text.replace("http {\n", "http {\n  " + temp.format(folder) + "\n", 1)
     file = folder / "nginx.conf"
     file.write_text(text)
-    command = ["nginx", "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(file)]
+    command = [
+        str(program("nginx")),
+        "-e",
+        str(folder / "error.log"),
+        "-p",
+        str(folder),
+        "-c",
+        str(file),
+    ]
     check = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stderr
     assert "warn" not in check.stderr, check.stderr
@@ -118,7 +126,7 @@ def haproxy(folder: Path, servers: Sequence[int]) -> Iterator[Front]:
     )
     file = folder / "haproxy.cfg"
     file.write_text(text)
-    command = ["haproxy", "-f", str(file)]
+    command = [str(program("haproxy")), "-f", str(file)]
     check = subprocess.run([*command, "-c"], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stderr
     assert "WARNING" not in check.stderr, check.stderr
@@ -147,7 +155,7 @@ def caddy(folder: Path, servers: Sequence[int]) -> Iterator[Front]:
     )
     file.write_text(text)
     environment = os.environ | settings
-    command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)]
+    command = [str(program("caddy")), "run", "--adapter", "caddyfile", "--config", str(file)]
     front = Front("caddy", http, https, folder / "caddy/pki/authorities/local/root.crt")
     with _running(command, folder, front, environment):
         yield front
@@ -157,9 +165,14 @@ PROXIES = {"nginx": nginx, "haproxy": haproxy, "caddy": caddy}
 StartFront = Callable[[Path, Sequence[int]], Iterator[Front]]
 
 
+def program(name: str) -> str | None:
+    """Where it is. Debian keeps servers in sbin, which is not on everybody's path."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
 def missing(name: str) -> str:
     """Why this proxy cannot be started, "" when it can."""
-    return "" if shutil.which(name) else f"{name} is not installed (scripts/setup proxies)"
+    return "" if program(name) else f"{name} is not installed (scripts/setup proxies)"
 
 
 @contextmanager
