@@ -40,6 +40,7 @@ class Reader:
     def __init__(self, browser: Browser, name: str, url: str, code: str) -> None:
         self.name = name
         self.offers: list[Offer] = []
+        self.trail: list[str] = []  # what was done, and how the page stood then
         self._url = url
         self._code = code
         self._context = browser.new_context()
@@ -77,6 +78,15 @@ class Reader:
         self._page.close()
         self._page = self._context.new_page()
         self._again(lambda page: page.goto(f"{self._url}/r/{self._code}"))
+
+    def leaves_a_trail(self, what: str) -> None:
+        """Note how the page stands, for whoever has to explain a breach."""
+        read = """() => [document.querySelector("#room")?.dataset.connection,
+            ...[...document.querySelectorAll("#lines .message[data-mine]:not([data-seq])")].map(
+                (line) => line.querySelector(".state")?.dataset.state)].join(" ")"""
+        with suppress(Error, Late):
+            at = time.monotonic()
+            self.trail.append(f"{at:.1f} {what}, {len(self.offers)}: {self._page.evaluate(read)}")
 
     def has_settled(self, last_seq: int) -> bool:
         """Whether everything is sent and shown as such, up to the last message."""
@@ -124,6 +134,7 @@ class Browsers:
         self.offers: list[Offer] = []
         self.members: dict[str, str] = {}
         self.shown: dict[str, Shown] = {}
+        self.trails: dict[str, list[str]] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -155,10 +166,13 @@ class Browsers:
                     self._do_something(reader)
         finally:
             self.offers = [offer for reader in readers for offer in reader.offers]
+            self.trails = {reader.name: reader.trail for reader in readers}
         last_seq = self._last_seq.get(timeout=SETTLE_SECONDS)
         until = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < until and not all(each.has_settled(last_seq) for each in readers):
             time.sleep(0.2)
+        for reader in readers:
+            reader.leaves_a_trail("the end")
         self.shown = {reader.name: reader.shows() for reader in readers}
 
     def _do_something(self, reader: Reader) -> None:
@@ -181,6 +195,7 @@ class Browsers:
             reader.closes_the_tab()
         else:
             self._closes_in_a_tunnel(reader)
+        reader.leaves_a_trail(what)
 
     def _closes_in_a_tunnel(self, reader: Reader) -> None:
         self._proxy.takes_down(reader.name)

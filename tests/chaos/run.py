@@ -264,6 +264,9 @@ class Chaos:
         verdict.breaches.extend(Breach("order", text) for text in proxy.misordered())
         if self._browsers is not None:
             verdict.breaches.extend(judge_pages(record, self._browsers))
+            if any("Browser" in breach.text for breach in verdict.breaches):
+                trails = self._browsers.trails.items()
+                self._complaints += [f"{name} {line}" for name, trail in trails for line in trail]
         return Report(
             plan=self._plan,
             record=record,
