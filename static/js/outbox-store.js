@@ -99,7 +99,12 @@ export class DatabaseItems {
   async put(item) {
     if (!this.#database) return false;
     const kept = { ...item, member_id: this.#member_id, code: this.#code };
-    const written = await this.#attempt(() => this.#write("outbox", (store) => store.put(kept)));
+    const put = (/** @type {any} */ store) => {
+      const done = store.put(kept);
+      store.transaction.commit(); // by itself it would wait for this page, which may be gone by then
+      return done;
+    };
+    const written = await this.#attempt(() => this.#write("outbox", put));
     return written !== null;
   }
 

@@ -350,6 +350,7 @@ class RoomPage {
       if (item.state === "failed" && item.error && isFinal(item.error.code))
         this.#connection.stop(item.error);
     }
+    this.#page.unsent = String(this.#outbox.waitingCount); // for whoever looks in from outside
     this.#unsent.draw();
     this.#painter.paint();
   }

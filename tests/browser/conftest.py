@@ -127,8 +127,9 @@ class Visitor:
     def has_sent_everything(self) -> None:
         """Wait until every own message is shown as kept by the server."""
         self.is_connected()
+        expect(self.page.locator("#room")).to_have_attribute("data-unsent", "0", timeout=40_000)
         unsent = self.page.locator(".message[data-mine] .state:not([data-state=kept])")
-        expect(unsent).to_have_count(0, timeout=40_000)
+        expect(unsent).to_have_count(0)
 
     def _new_page(self) -> Page:
         page = self.context.new_page()
