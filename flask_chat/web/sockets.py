@@ -38,20 +38,20 @@ from flask_chat.web.tokens import Tokens
 log = structlog.get_logger()
 
 # Who goes on without a look at the refusals is no client of anybody: the connection is closed.
-_REFUSED_IN_A_ROW = 500
+_REFUSALS = Rate(500, 10)
 _BROKEN = ("parse error", "transport error")  # what the engine says of connections it has closed
 
 
 class Connection:
     """Who is at the other end, and how much they send."""
 
-    __slots__ = ("address", "bucket", "ref", "refused")
+    __slots__ = ("address", "bucket", "ref", "refusals")
 
     def __init__(self, ref: Ref, address: str) -> None:
         self.ref = ref
         self.address = address
         self.bucket = Bucket()
-        self.refused = 0  # events in a row that came too fast
+        self.refusals = Bucket()
 
 
 class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
@@ -227,12 +227,9 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         burst, per_second = self._pace
         wait = connection.bucket.take(burst, per_second, self._clock())
         if not wait:
-            connection.refused = 0
             return
-        connection.refused += 1
-        if connection.refused == 1:
-            self._security.throttled("events", connection.address)
-        elif connection.refused == _REFUSED_IN_A_ROW:
+        self._security.throttled("events", connection.address)
+        if connection.refusals.take(*_REFUSALS, self._clock()):
             self._security.throttled("events, connection closed", connection.address)
             self._fanout.close(sid)
         raise TooFast(

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from statistics import median
 
 import psutil
@@ -105,11 +104,16 @@ def nobody_else_notices(request: pytest.FixtureRequest) -> Iterator[None]:
 
     yield
 
-    assert pulse(ada, grace) < max(SERVED_SECONDS, 5 * usual), "the others had to wait"
+    assert pulse(ada, grace) < served_within(usual), "the others had to wait"
     assert process.memory_info().rss < weight + GROWTH_BYTES, "the server has grown"
     said = fortress.log()[written:]
     assert "Traceback" not in said, said
     assert "[error" not in said, said
+
+
+def served_within(usual: float) -> float:
+    """The promise of a tenth of a second, on a machine where it held before the attack as well."""
+    return max(SERVED_SECONDS, 5 * usual)
 
 
 def pulse(ada: Person, grace: Person) -> float:
@@ -128,13 +132,9 @@ def pulse(ada: Person, grace: Person) -> float:
 def keeps_talking(others: tuple[Person, Person]) -> Callable[[], None]:
     """For tests that ask while the attack goes on: the others are served now."""
     ada, grace = others
+    usual = pulse(ada, grace)
 
     def check() -> None:
-        assert pulse(ada, grace) < 3 * SERVED_SECONDS  # both cores may be busy with attacking
+        assert pulse(ada, grace) < 3 * served_within(usual)  # both cores are busy with attacking
 
     return check
-
-
-def log_path(server: RunningServer) -> Path:
-    """Where a server writes."""
-    return server.output
