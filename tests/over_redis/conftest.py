@@ -76,6 +76,17 @@ class Town:
         return person.connects(after=after, transports=["websocket"])
 
 
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Two servers over one Redis, shared by the tests of a file."""
+    if not SERVERS:
+        pytest.skip("there is no redis-server and no valkey-server")
+    with nodes() as make:
+        shared = Town(tmp_path_factory.mktemp("town"), make().url, 2, {"posts_burst": 0})
+        yield shared
+        shared.close()
+
+
 @pytest.fixture
 def make_node() -> Iterator[MakeNode]:
     """`make_node(port=0, **options)`: a redis-server of this test's own."""

@@ -1,19 +1,14 @@
 """Ada on one server, Grace on the other: for them it is one place."""
 
-from collections.abc import Callable
-
-from tests.over_redis.conftest import MakeNode, Town
+from tests.over_redis.conftest import Town
 from tests.people import Person, wait_until
-
-MakeTown = Callable[..., Town]
 
 
 def seqs(person: Person) -> list[int]:
     return [event["seq"] for event in person.events]
 
 
-def test_two_servers_are_one_place(make_node: MakeNode, make_town: MakeTown) -> None:
-    town = make_town(make_node().url)
+def test_two_servers_are_one_place(town: Town) -> None:
     ada = town.opens("Ada", at=0)
     grace = town.joins(ada, "Grace", at=1)
 
@@ -26,8 +21,7 @@ def test_two_servers_are_one_place(make_node: MakeNode, make_town: MakeTown) -> 
     assert seqs(ada) == seqs(grace) == [1, 2, 3, 4]
 
 
-def test_all_see_one_order(make_node: MakeNode, make_town: MakeTown) -> None:
-    town = make_town(make_node().url, posts_burst=0)
+def test_all_see_one_order(town: Town) -> None:
     ada = town.opens("Ada", at=0)
     grace = town.joins(ada, "Grace", at=1)
     for number in range(100):
@@ -43,10 +37,7 @@ def test_all_see_one_order(make_node: MakeNode, make_town: MakeTown) -> None:
     assert seqs(ada) == list(range(1, 203))
 
 
-def test_somebody_who_comes_late_sees_everything_once(
-    make_node: MakeNode, make_town: MakeTown
-) -> None:
-    town = make_town(make_node().url, posts_burst=0)
+def test_somebody_who_comes_late_sees_everything_once(town: Town) -> None:
     ada = town.opens("Ada", at=0)
     late = []
     for number in range(60):
@@ -61,8 +52,7 @@ def test_somebody_who_comes_late_sees_everything_once(
         assert seqs(person) == list(range(1, seqs(person)[-1] + 1))
 
 
-def test_typing_is_seen_on_the_other_server(make_node: MakeNode, make_town: MakeTown) -> None:
-    town = make_town(make_node().url)
+def test_typing_is_seen_on_the_other_server(town: Town) -> None:
     ada = town.opens("Ada", at=0)
     grace = town.joins(ada, "Grace", at=1)
 
@@ -73,10 +63,7 @@ def test_typing_is_seen_on_the_other_server(make_node: MakeNode, make_town: Make
     assert ada.typing == []
 
 
-def test_a_reload_that_ends_at_the_other_server_is_not_noticed(
-    make_node: MakeNode, make_town: MakeTown
-) -> None:
-    town = make_town(make_node().url, leave_grace_seconds=2)
+def test_a_reload_that_ends_at_the_other_server_is_not_noticed(town: Town) -> None:
     ada = town.opens("Ada", at=0)
     grace = town.joins(ada, "Grace", at=1)
     ada.says("before")
@@ -93,8 +80,7 @@ def test_a_reload_that_ends_at_the_other_server_is_not_noticed(
     assert not [event for event in ada.events if event["kind"] == "member_left"]
 
 
-def test_one_person_on_two_servers_is_one_person(make_node: MakeNode, make_town: MakeTown) -> None:
-    town = make_town(make_node().url, leave_grace_seconds=0.5)
+def test_one_person_on_two_servers_is_one_person(town: Town) -> None:
     ada = town.opens("Ada", at=0)
     grace = town.joins(ada, "Grace", at=1)
     phone = town.moves(grace, at=0)
@@ -109,10 +95,7 @@ def test_one_person_on_two_servers_is_one_person(make_node: MakeNode, make_town:
     assert left["seq"] > ada.sees("still two")["seq"]
 
 
-def test_who_leaves_at_one_server_is_disconnected_at_the_other(
-    make_node: MakeNode, make_town: MakeTown
-) -> None:
-    town = make_town(make_node().url)
+def test_who_leaves_at_one_server_is_disconnected_at_the_other(town: Town) -> None:
     ada = town.opens("Ada", at=0)
     grace = town.joins(ada, "Grace", at=1)
     phone = town.moves(grace, at=0)
