@@ -44,7 +44,7 @@ from flask_chat.web.tokens import Tokens
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
-_CLOSES_PER_SECOND = 500  # about what one core can welcome at another server
+_CLOSES_PER_SECOND = 100  # each costs the next server, its proxy and a client a TLS handshake
 _LAST_WORDS_SECONDS = 1.5  # for clients to get them; one that sleeps gets them from the log
 _SESSION_DAYS = 30
 _FORM_LIMIT_BYTES = 64 * 1024  # pages and REST take no files yet

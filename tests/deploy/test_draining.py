@@ -56,7 +56,7 @@ def test_clients_are_told_to_come_back(start_server: StartServer) -> None:
 
 
 def test_many_connections_are_closed_one_after_the_other(start_server: StartServer) -> None:
-    count = 600
+    count = 200
     server = start_server()
     url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
     lines = [create_connection(url, timeout=10) for _ in range(count)]
@@ -77,7 +77,7 @@ def test_many_connections_are_closed_one_after_the_other(start_server: StartServ
 
     assert len(closed_at) == count
     closed_at.sort()
-    assert 0.8 < closed_at[-1] - closed_at[0] < 3  # 500 a second
+    assert 1.5 < closed_at[-1] - closed_at[0] < 4  # 100 a second
     assert server.wait() == 0
 
 
