@@ -47,7 +47,7 @@ class ProofsOfWork:
         """Whether this is a proof for a challenge of ours to this client; the first time only."""
         text, _, number = proof.partition(":")
         start, _, signature = text.rpartition(".")
-        if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+        if not (proof.isascii() and number.isdigit() and len(number) <= _DIGITS):
             return False
         if not hmac.compare_digest(signature.encode(), self._sign(start, client).encode()):
             return False

@@ -190,6 +190,8 @@ def read(shape: type[Shape], data: Any) -> Shape:
         return msgspec.convert(data, shape)
     except msgspec.ValidationError as fault:
         raise _invalid(fault) from None
+    except (RecursionError, UnicodeError):  # nested too deep, half a surrogate pair
+        raise Invalid from None
 
 
 def read_json(shape: type[Shape], body: bytes) -> Shape:
@@ -198,7 +200,7 @@ def read_json(shape: type[Shape], body: bytes) -> Shape:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as fault:
         raise _invalid(fault) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise Invalid("The request body is not JSON.") from None
 
 
@@ -208,6 +210,8 @@ def read_query(shape: type[Shape], query: dict[str, str]) -> Shape:
         return msgspec.convert(query, shape, strict=False)
     except msgspec.ValidationError as fault:
         raise _invalid(fault) from None
+    except UnicodeError:
+        raise Invalid from None
 
 
 def room_answer(admission: Admission, token: str) -> RoomAnswer:

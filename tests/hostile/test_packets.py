@@ -234,3 +234,12 @@ def test_rest_refuses_what_does_not_belong_in_a_field(mallory: Mallory) -> None:
 
         assert answer.status_code in (201, 409, 422), answer.text
         assert answer.status_code != 201 or answer.json()["me"]["name"].strip()
+
+
+def test_rest_refuses_a_body_nested_too_deep(mallory: Mallory) -> None:
+    rooms = f"{mallory.server.url}/api/v1/rooms"
+    for depth in (100, 900, 2000, 30_000):
+        for body in ("[" * depth, '{"unknown":' + "[" * depth + "]" * depth + "}"):
+            answer = request("POST", rooms, data=body, timeout=5)
+
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
