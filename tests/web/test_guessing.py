@@ -5,10 +5,18 @@ SECURITY.md tells the arithmetic that the first tests here keep true.
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from flask_chat.app import create_app
 from flask_chat.domain.codes import ALPHABET, CODE_LETTERS
 from flask_chat.domain.errors import ChatError, CodeTaken, ProofRequired, RoomNotFound, TooFast
 from flask_chat.settings import Settings
@@ -361,3 +369,148 @@ def test_memory_is_bounded_whoever_guesses(clock: Clock, monkeypatch: pytest.Mon
 
     assert len(door.guesses._records) <= 501
     assert len(buckets) <= 500
+
+
+# The doors themselves
+
+
+def lobby_token(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def app() -> Flask:
+    return create_app(
+        Settings(failed_lookups_per_day=0, failed_lookups_overall_per_minute=0, rooms_per_hour=0)
+    )
+
+
+def open_room(app: Flask, code: str) -> dict[str, Any]:
+    body = {"name": "Ada", "code": code}
+    answer = app.test_client().post("/api/v1/rooms", json=body)
+    assert answer.status_code == 201
+    return dict(answer.json or {})
+
+
+Doors = dict[str, Callable[[FlaskClient, str], TestResponse]]
+
+DOORS: Doors = {
+    "link": lambda mallory, code: mallory.get(f"/r/{code}"),
+    "form": lambda mallory, code: mallory.post(
+        "/",
+        data={
+            "csrf_token": lobby_token(mallory.get("/").text),
+            "name": "Mallory",
+            "code": code,
+            "join": "1",
+        },
+    ),
+    "qr": lambda mallory, code: mallory.get(f"/r/{code}/qr.svg"),
+    "leave": lambda mallory, code: mallory.post(
+        f"/r/{code}/leave", data={"csrf_token": lobby_token(mallory.get("/").text)}
+    ),
+    "REST look-up": lambda mallory, code: mallory.get(f"/api/v1/rooms/{code}"),
+    "REST join": lambda mallory, code: mallory.post(
+        f"/api/v1/rooms/{code}/members", json={"name": "Mallory"}
+    ),
+    "REST events": lambda mallory, code: mallory.get(
+        f"/api/v1/rooms/{code}/events", headers={"Authorization": "Bearer x"}
+    ),
+}
+
+
+def told(answer: TestResponse, code: str) -> tuple[int, str]:
+    """What an answer tells: its status and words, without the code that was asked for."""
+    text = re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text)
+    return answer.status_code, text.replace(code, "????")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_wrong_and_ended_rooms_answer_alike_at_every_door(app: Flask, door: str) -> None:
+    chat = app.extensions["chat_runtime"].chat
+    chat.end_room(open_room(app, "BCDF")["room"]["room_id"], "ended")
+    mallory = app.test_client()
+    mallory.get("/")
+
+    ended, never = (told(DOORS[door](mallory, code), code) for code in ("BCDF", "GHJK"))
+
+    assert ended == never
+
+
+@pytest.mark.parametrize("door", ["qr", "leave", "REST events"])
+def test_doors_for_members_tell_nobody_else_whether_there_is_a_room(app: Flask, door: str) -> None:
+    open_room(app, "BCDF")
+    mallory = app.test_client()
+    mallory.get("/")
+
+    live, never = (told(DOORS[door](mallory, code), code) for code in ("BCDF", "GHJK"))
+
+    assert live == never
+
+
+def test_wrong_and_ended_rooms_take_the_same_time(app: Flask) -> None:
+    chat = app.extensions["chat_runtime"].chat
+    chat.end_room(open_room(app, "BCDF")["room"]["room_id"], "ended")
+    mallory = app.test_client()
+    times: dict[str, list[float]] = {"BCDF": [], "GHJK": []}
+
+    for _, code in itertools.product(range(300), times):  # in turns: whatever else runs hits both
+        began = time.perf_counter()
+        mallory.get(f"/api/v1/rooms/{code}")
+        times[code].append(time.perf_counter() - began)
+
+    ended, never = (statistics.median(sample) for sample in times.values())
+    assert ended == pytest.approx(never, rel=0.25)
+
+
+@pytest.mark.parametrize("door", ["link", "form", "REST look-up", "REST join"])
+def test_every_door_counts_wrong_codes_and_tells_when_to_come_back(door: str) -> None:
+    app = create_app(Settings(failed_lookups_per_minute=2))
+    mallory = app.test_client()
+    mallory.get("/")
+
+    answers = [DOORS[door](mallory, code) for code in ("QQQB", "QQQC", "QQQD")]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 429]
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("door", ["link", "form", "REST look-up", "REST join"])
+def test_mistakes_at_one_door_count_at_all_of_them(door: str) -> None:
+    app = create_app(Settings(failed_lookups_per_day=8))
+    for code in ("QQQB", "QQQC", "QQQD", "QQQF"):
+        app.test_client().get(f"/api/v1/rooms/{code}")
+
+    answer = DOORS[door](app.test_client(), "QQQG")
+
+    assert answer.status_code == 429
+
+
+def test_a_program_does_the_sum_and_gets_in() -> None:
+    app = create_app(Settings(failed_lookups_per_day=8, proof_of_work_bits=8))
+    open_room(app, "BCDF")
+    program = app.test_client()
+    for code in ("QQQB", "QQQC", "QQQD", "QQQF"):
+        program.get(f"/api/v1/rooms/{code}")
+
+    refused = program.get("/api/v1/rooms/BCDF").json
+    proof = proof_for(Challenge(**refused["challenge"]))
+    answer = program.get("/api/v1/rooms/BCDF", headers={"Proof-Of-Work": proof})
+
+    assert refused["code"] == "proof_required"
+    assert answer.status_code == 200
+
+
+def test_members_come_back_whatever_goes_on_around_them() -> None:
+    app = create_app(Settings(failed_lookups_per_day=8))
+    ada = app.test_client()
+    token = lobby_token(ada.get("/").text)
+    room = ada.post("/", data={"csrf_token": token, "name": "Ada", "create": "1"}).location
+    for number in range(20):
+        app.test_client().get(f"/api/v1/rooms/QQQ{'BCDFGHJKMN'[number % 10]}")
+
+    assert ada.get(room).status_code == 200
+    assert ada.get("/room").location == room
+    assert ada.get(f"{room}/qr.svg").status_code == 200
