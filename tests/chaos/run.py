@@ -23,7 +23,7 @@ from typing import Any
 import requests
 
 from tests.chaos.browsers import Browsers, add_to, judge_pages
-from tests.chaos.checker import Breach, Offer, Record, Verdict, judge
+from tests.chaos.checker import LIVE_SECONDS, Breach, Offer, Record, Verdict, judge
 from tests.chaos.faults import CUTS, HOLES, TRICKS, faults_for
 from tests.chaos.people import NAMES, Regular
 from tests.chaos.world import Lines, Mortal, Proxy
@@ -49,6 +49,7 @@ class Plan:
     fault_pause_seconds: float = 0.5
     post_pause_seconds: float = 0.7
     browsers: bool = True
+    live_seconds: float = LIVE_SECONDS
 
 
 @dataclass
@@ -260,7 +261,7 @@ class Chaos:
             without_fault += sum(at < ended for at in lines.without_fault)
         if self._browsers is not None:
             add_to(record, self._browsers)
-        verdict = judge(record)
+        verdict = judge(record, live=self._plan.live_seconds)
         verdict.breaches.extend(Breach("order", text) for text in proxy.misordered())
         if self._browsers is not None:
             verdict.breaches.extend(judge_pages(record, self._browsers))
@@ -338,6 +339,7 @@ def main() -> int:
     parser.add_argument("--outage-seconds", type=float, default=60.0)
     parser.add_argument("--quiet-seconds", type=float, default=30.0)
     parser.add_argument("--most-seconds", type=float, default=720.0)
+    parser.add_argument("--live-seconds", type=float, default=LIVE_SECONDS)
     parser.add_argument("--no-browsers", dest="browsers", action="store_false")
     options = parser.parse_args()
     print(f"chaos with --seed {options.seed}", flush=True)

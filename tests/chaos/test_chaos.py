@@ -20,6 +20,7 @@ def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
         most_seconds=60,
         fault_pause_seconds=0.5,
         browsers=False,
+        live_seconds=4,  # other tests may keep the machine busy; `make chaos` is stricter
     )
 
     report = Chaos(plan, tmp_path).run()
