@@ -79,6 +79,7 @@ def test_a_line_is_cut_after_exactly_so_many_bytes(where: str, passed: int) -> N
         received = read_all(server)
 
         assert received == (up("40") + frame)[: len(up("40")) + wanted]
+        wait_until(proxy.struck)
         assert [record["bytes"] for record in proxy.struck()] == [wanted]
 
 
