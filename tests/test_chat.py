@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_chat.chat import MISSED_EVENTS, WELCOME_EVENTS, Admission, Chat, Ref
+from flask_chat.chat import ANSWER_BYTES, MISSED_EVENTS, WELCOME_EVENTS, Admission, Chat, Ref
 from flask_chat.domain.codes import ALPHABET, Code
 from flask_chat.domain.errors import (
     CodeTaken,
@@ -245,6 +245,27 @@ def test_a_first_welcome_holds_the_newest_events_and_says_that_there_are_more(
     assert [decode_event(data).seq for data in welcome.events] == list(range(2, 102))
     assert welcome.more
     assert not welcome.reset
+
+
+def test_a_room_full_of_the_longest_messages_can_be_entered_and_read(place: Place) -> None:
+    ada = place.opens("Ada")
+    for _ in range(WELCOME_EVENTS):
+        place.says(ada, "\N{UNICORN FACE}" * 4000)
+
+    first, again = place.chat.enter(ada), place.chat.enter(ada, 1)
+    seqs, more = [1], True
+    while more:
+        page = place.chat.history(ada, after=seqs[-1], limit=100)
+        seqs += [decode_event(data).seq for data in page.events]
+        more = page.more
+        assert sum(map(len, page.events)) <= ANSWER_BYTES
+
+    newest = [decode_event(data).seq for data in first.events]
+    assert newest == list(range(newest[0], WELCOME_EVENTS + 2))
+    assert sum(map(len, first.events)) <= ANSWER_BYTES
+    assert first.more
+    assert (again.events, again.reset) == (first.events, True)
+    assert seqs == list(range(1, WELCOME_EVENTS + 2))
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 9, 10])

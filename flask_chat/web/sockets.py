@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 # Who goes on without a look at the refusals is no client of anybody: the connection is closed.
 _REFUSALS = Rate(500, 10)
-_BROKEN = ("parse error", "transport error")  # what the engine says of connections it has closed
+_BROKEN = "parse error"  # what the engine says of connections it has closed for what they sent
 
 
 class Connection:
@@ -166,7 +166,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         if connection is None:
             return
         ref, address = connection.ref, connection.address
-        if reason in _BROKEN:
+        if reason == _BROKEN:
             self._security.malformed(f"connection closed: {reason}", address)
         listeners = self._by_room[ref.room_id]
         del listeners[sid]
