@@ -12,6 +12,7 @@ import { keysStarting, recall, remember } from "./lib/storage.js";
 
 const DATABASE = "flask-chat";
 const OPEN_MS = 2000; // some private windows never answer
+const ANSWER_MS = 5000; // and a database that has opened may still hang
 const FORGET_MS = 30 * 24 * 3_600_000;
 const SETTLE_MS = 60; // for two tabs that write to localStorage at once to see each other
 
@@ -150,7 +151,11 @@ export class DatabaseItems {
   }
 
   async #connect() {
-    this.#database = await this.#attempt(() => openDatabase(() => this.#lose()));
+    try {
+      this.#database = await openDatabase(() => this.#lose());
+    } catch {
+      // Without it the next layer keeps the items.
+    }
   }
 
   #lose() {
@@ -174,12 +179,23 @@ export class DatabaseItems {
     return true;
   }
 
-  /** @template T @param {() => T | Promise<T>} action @returns {Promise<T | null>} null when the database failed */
+  /**
+   * A database that hangs must not hold up the outbox: what it could not take, the next layer does.
+   * @template T @param {() => T | Promise<T>} action @returns {Promise<T | null>} null when the database failed
+   */
   async #attempt(action) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    /** @type {Promise<null>} */
+    const late = new Promise((resolve) => {
+      timer = setTimeout(() => resolve(null), ANSWER_MS);
+    });
     try {
-      return await action();
+      return await Promise.race([action(), late]);
     } catch {
       return null;
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
