@@ -29,7 +29,12 @@ def front(
     if why := missing(request.param):
         pytest.skip(why)
     folder = tmp_path_factory.mktemp(request.param)
-    settings = {"trusted_proxies": 1, "node": "app1", "rooms_per_hour": ROOMS_PER_HOUR}
+    settings = {
+        "trusted_proxies": 1,
+        "node": "app1",
+        "rooms_per_hour": ROOMS_PER_HOUR,
+        "allowed_origins": "https://chat.example",
+    }
     with (
         running(folder / "server.log", settings) as server,
         PROXIES[request.param](folder, [server.port]) as started,
@@ -103,6 +108,17 @@ def test_pages_of_other_sites_cannot_connect(front: Front) -> None:
 
     with pytest.raises(WebSocketBadStatusException, match="403"):
         create_connection(url, origin="https://evil.example", sslopt=trust, timeout=10)
+
+
+def test_the_name_of_the_site_arrives_as_it_was_typed(front: Front) -> None:
+    if front.name == "caddy":  # it answers for its own site only
+        return
+    with visitor(front) as browser:
+        own = browser.get(front.url + "/", headers={"Host": "chat.example"})
+        other = browser.get(front.url + "/", headers={"Host": "evil.example"})
+
+    assert own.status_code == 200
+    assert other.status_code == 421
 
 
 def test_what_a_client_says_of_its_address_changes_nothing(front: Front) -> None:
