@@ -95,7 +95,7 @@ def test_the_first_line_tells_the_address(server: RunningServer) -> None:
 
 def test_the_product_answers(server: RunningServer) -> None:
     with Line(server) as line:
-        answer = line.says(b"GET /nowhere HTTP/1.1\r\nHost: chat\r\n\r\n").hears(b"\r\n\r\n")
+        answer = line.says(b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").hears(b"\r\n\r\n")
 
     assert status_of(answer) == 404
 
