@@ -1,6 +1,6 @@
 """Limits as numbers, and the one rate rule of the message path.
 
-Rates per address (joins, look-ups, created rooms) are `web.guards`' matter.
+Rates per address are `web.rates`' matter, wrong codes that of `web.guessing`.
 """
 
 import math

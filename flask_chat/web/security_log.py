@@ -1,7 +1,7 @@
 """What somebody who guards the server wants to read: refused, throttled, malformed.
 
 Lines hold no message text, code, token, cookie or name. An attack must not fill the disk, so each
-kind of line has a rate; the next line tells how many were left out.
+kind of line has a rate; the next one tells how many were left out.
 """
 
 import time
@@ -13,8 +13,8 @@ from flask_chat.domain.limits import Bucket
 
 log = structlog.get_logger()
 
-_LINES_BURST = 10
-_LINES_PER_SECOND = 0.1
+_LINES_BURST = 3
+_LINES_PER_SECOND = 1 / 30
 
 
 class SecurityLog:
@@ -50,11 +50,12 @@ class SecurityLog:
         self._write("forged", what=what, address=address)
 
     def _write(self, kind: str, **facts: str | float) -> None:
-        bucket = self._buckets.setdefault(kind, Bucket())
+        line = f"{kind} {facts.get('what', '')}"  # words of ours, of which there are few
+        bucket = self._buckets.setdefault(line, Bucket())
         if bucket.take(_LINES_BURST, _LINES_PER_SECOND, self._clock()):
-            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            self._left_out[line] = self._left_out.get(line, 0) + 1
             return
-        if left_out := self._left_out.pop(kind, 0):
+        if left_out := self._left_out.pop(line, 0):
             facts["lines_left_out"] = left_out
         log.warning(f"security: {kind}", **facts)
 
