@@ -135,7 +135,9 @@ class Settings:
     allowed_origins: tuple[str, ...] = setting(
         (),
         About(
-            "More origins whose pages may connect, with commas between; * is every page there is.",
+            "The origins people use, with commas between, such as https://chat.example; * is every "
+            "one there is. This server goes by their names, besides localhost and the addresses "
+            "and the name of this machine, and by no others.",
             read_origins,
             origins_fault,
             default="the app's own",

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from flask_chat.domain.errors import TooFast
 from flask_chat.web import wire
+from flask_chat.web.guards import CSP
 from flask_chat.web.rates import Rates
 from flask_chat.web.refusals import headers_of
 from flask_chat.web.sites import Environ, Sites
@@ -18,6 +19,7 @@ App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _SOCKETS = "/socket.io/"
 _HEADERS = (
+    ("Content-Security-Policy", CSP),
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Referrer-Policy", "same-origin"),

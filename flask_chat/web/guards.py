@@ -1,7 +1,9 @@
 """What stands before pages and REST: origin, CSRF, the headers of pages, and the session cookie.
 
-`gate` is next door: what every request has to pass, files and sockets included.
+`gate` is next door: what every request has to pass and every answer carries, files included.
 """
+
+import hashlib
 
 from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSessionInterface
@@ -27,7 +29,6 @@ CSP = "; ".join(
 )
 
 _HEADERS = {
-    "Content-Security-Policy": CSP,
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
@@ -42,6 +43,8 @@ class Cookies(SecureCookieSessionInterface):
     A cookie called `__Host-…` is only taken by https, for this very host and all its paths (RFC
     6265bis §4.1.3.2).
     """
+
+    digest_method = staticmethod(hashlib.sha256)  # Flask's own is SHA-1
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites

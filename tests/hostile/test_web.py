@@ -352,6 +352,14 @@ def test_a_form_with_very_many_fields_is_refused(mallory: Mallory) -> None:
     assert answer.status_code in (403, 413)
 
 
+@pytest.mark.parametrize("path", ["/", "/api/v1/rooms", "/static/favicon.svg", "/socket.io/"])
+def test_a_request_is_never_echoed(mallory: Mallory, path: str) -> None:
+    answer = requests.request("TRACE", mallory.server.url + path, headers={"X-A": "b"}, timeout=5)
+
+    assert answer.status_code in (400, 405)
+    assert "X-A" not in answer.text
+
+
 def test_nobody_is_told_how_the_server_works_inside(mallory: Mallory) -> None:
     paths = ["/nothing", "/r/%ff", "/api/v1/rooms/%ff", "/console", "/?__debugger__=yes&cmd=x"]
     for path in paths:

@@ -221,6 +221,7 @@ def test_every_answer_says_how_it_may_be_used(grace: FlaskClient, path: str) -> 
     for headers in (secure, plain):
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["Referrer-Policy"] == "same-origin"
 
 
