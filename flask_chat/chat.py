@@ -27,7 +27,7 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import EndReason, Event, LeaveReason, authors, moment
 from flask_chat.domain.limits import Bucket, Limits
-from flask_chat.domain.members import Member, MemberId, Role, hue_of
+from flask_chat.domain.members import Member, MemberId, Role, glyph_of, hue_of
 from flask_chat.domain.messages import Draft, check_draft
 from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
@@ -326,13 +326,20 @@ class Chat:
             member_id = MemberId("m" + secrets.token_urlsafe(16))
             if hue_of(member_id) not in taken:
                 break
-        return Member(member_id=member_id, name=name, hue=hue_of(member_id), role=role)
+        return Member(
+            member_id=member_id,
+            name=name,
+            hue=hue_of(member_id),
+            glyph=glyph_of(member_id),
+            role=role,
+        )
 
     def _open(self, code: Code, host: Member) -> Admission:
         room = Room(
             room_id=RoomId("r" + secrets.token_urlsafe(16)),
             code=code,
             created_at=moment(self._clock()),
+            host_id=host.member_id,
         )
         with self._expected(Ref(room.room_id, host.member_id)):
             self._store.create_room(room, host, self._joined(host))

@@ -11,7 +11,7 @@ class ChatError(Exception):
 
     `code` is a stable word for programs, `message` a sentence for people. `data` holds what a
     client can act on, as far as it applies: `field`, `limit`, `suggestion`, `retry_after_seconds`,
-    `challenge`.
+    `until`, `challenge`.
     """
 
     code: ClassVar[str] = "internal"
@@ -153,6 +153,64 @@ class TokenInvalid(ChatError):
 
     code = "token_invalid"
     default_message = "You are not in this room. Please join it again."
+
+
+class Forbidden(ChatError):
+    """Only the host, or the host and the co-hosts, may do this, or nobody to this person."""
+
+    code = "forbidden"
+    default_message = "Only the host of this room may do that."
+
+
+class Muted(ChatError):
+    """A moderator has muted this member `until` then."""
+
+    code = "muted"
+    default_message = "The host has muted you. You can read on, and write again later."
+
+
+class SlowMode(ChatError):
+    """The room is in slow mode: one message every `limit` seconds."""
+
+    code = "slow_mode"
+    default_message = "This room is in slow mode. Please wait a moment."
+    can_retry = True
+
+
+class Banned(ChatError):
+    """A moderator keeps this person out of the room `until` then."""
+
+    code = "banned"
+    default_message = "The host does not let you into this room."
+
+
+class PasscodeRequired(ChatError):
+    """The room has a passcode, and none was given."""
+
+    code = "passcode_required"
+    default_message = "This room has a passcode. Please type it."
+
+
+class PasscodeWrong(ChatError):
+    """The passcode is not that of the room."""
+
+    code = "passcode_wrong"
+    default_message = "That is not the passcode of this room."
+
+
+class KnockWaiting(ChatError):
+    """Somebody has to let this person in: `ticket` tells, later, whether anybody has."""
+
+    code = "knock_waiting"
+    default_message = "You have knocked. Somebody in the room has to let you in."
+    can_retry = True
+
+
+class KnockRefused(ChatError):
+    """Somebody in the room has seen who knocks, and does not let them in."""
+
+    code = "knock_refused"
+    default_message = "The host did not let you in."
 
 
 class ConnectionsExceeded(ChatError):

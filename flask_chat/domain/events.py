@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from flask_chat.domain.members import Member, MemberId
 
 LeaveReason = Literal["left", "gone", "removed"]
 EndReason = Literal["empty", "ended"]
+HostReason = Literal["handed_over", "gone"]
 
 
 def _snake(name: str) -> str:
@@ -37,6 +39,7 @@ class MessagePosted(EventBase, frozen=True, kw_only=True):
     text: str
     key: str
     reply_to: int | None = None  # the seq of the message this answers
+    removed: bool = False  # then there is no text any more: see `redacted`
 
 
 class MessageEdited(EventBase, frozen=True, kw_only=True):
@@ -47,7 +50,7 @@ class MessageEdited(EventBase, frozen=True, kw_only=True):
 
 
 class MessageRemoved(EventBase, frozen=True, kw_only=True):
-    """The message `target` is gone."""
+    """The message `target` is gone, and its text with it."""
 
     target: int
 
@@ -91,11 +94,30 @@ class RoomChanged(EventBase, frozen=True, kw_only=True):
 
     topic: str | None = None
     locked: bool | None = None
+    knock: bool | None = None
+    has_passcode: bool | None = None
     slow_mode_seconds: int | None = None
+    invites: int | None = None
+
+
+class MemberChanged(EventBase, frozen=True, kw_only=True):
+    """A member may do more or less from here on; what is not given stays as it is."""
+
+    member_id: MemberId
+    role: Literal["cohost", "guest"] | None = None
+    muted_until: datetime | UnsetType | None = UNSET  # None: not any more
+
+
+class HostChanged(EventBase, frozen=True, kw_only=True):
+    """The room has another host: `previous` has handed it over, or is gone for good."""
+
+    member_id: MemberId
+    previous: MemberId
+    reason: HostReason
 
 
 class MemberRemoved(EventBase, frozen=True, kw_only=True):
-    """A host sent somebody away; `until` says for how long, None for good."""
+    """A moderator sent somebody away, who may come back: at once (None), or `until` has come."""
 
     member_id: MemberId
     until: datetime | None = None
@@ -117,6 +139,8 @@ Event = (
     | MemberLeft
     | MemberRenamed
     | RoomChanged
+    | MemberChanged
+    | HostChanged
     | MemberRemoved
     | RoomEnded
 )
@@ -143,6 +167,18 @@ def numbered(body: bytes, seq: int) -> bytes:
 def decode_event(data: bytes) -> Event:
     """The event in these bytes, as `numbered` or `encode_event` made them."""
     return _decoder.decode(data)
+
+
+def redacted(data: bytes) -> bytes:
+    """What stays of a message that was removed: who, when and under which key, but no text.
+
+    Raises ValueError for any other kind of event.
+    """
+    event = decode_event(data)
+    if not isinstance(event, MessagePosted):
+        raise ValueError("not a message")
+    seq, rest = event.seq, replace(event, seq=0, text="", removed=True)
+    return numbered(encode_event(rest), seq)
 
 
 class _By(Struct):

@@ -43,12 +43,12 @@ def clean_name(typed: str, limit: float) -> str:
 
     Raises NameInvalid (`field` "name") saying what is wrong with it.
     """
-    name = " ".join(unicodedata.normalize("NFKC", typed).split())
+    name = _one_line(typed)
     if not name:
         raise NameInvalid("Please type a name.", field="name")
     if len(name) > limit:
         raise NameInvalid(f"A name has at most {limit} characters.", field="name", limit=limit)
-    if any(map(_is_unseen, name, " " + name, name[1:] + " ")):
+    if _has_unseen(name):
         raise NameInvalid("This name holds characters that cannot be seen.", field="name")
     if _has_stacked_marks(name):
         raise NameInvalid("This name has too many marks on one letter.", field="name")
@@ -57,6 +57,16 @@ def clean_name(typed: str, limit: float) -> str:
     if _is_reserved(name):
         raise NameInvalid(f"“{name}” is reserved. Please choose another name.", field="name")
     return name
+
+
+def clean_line(typed: str) -> str | None:
+    """A line of text made and checked as a name is, but empty if one likes, of any length.
+
+    None when it holds characters that cannot be seen, or marks heaped on one letter.
+    """
+    line = _one_line(typed)
+    is_bad = line and (_has_unseen(line) or _has_stacked_marks(line))
+    return None if is_bad else line
 
 
 def name_keys(name: str) -> frozenset[str]:
@@ -102,6 +112,14 @@ def _prototypes() -> dict[int, str]:
         if len(target) != 1 or is_prototype or target < char:
             found[ord(char)] = target
     return {char: target.translate(found) for char, target in found.items()}
+
+
+def _one_line(typed: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", typed).split())
+
+
+def _has_unseen(line: str) -> bool:
+    return any(map(_is_unseen, line, " " + line, line[1:] + " "))
 
 
 def _is_unseen(char: str, before: str, after: str) -> bool:

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NewType
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.events import (
     Event,
+    HostChanged,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     MemberRemoved,
@@ -30,6 +32,9 @@ from flask_chat.domain.members import Member, MemberId
 
 RoomId = NewType("RoomId", str)
 
+# What a `room_changed` may change; every name is one of the event's and one of the record's.
+CHANGEABLE = ("topic", "locked", "knock", "has_passcode", "slow_mode_seconds", "invites")
+
 
 class Room(Struct, frozen=True, kw_only=True):
     """What a room is besides its log and its members; exactly so on the wire."""
@@ -37,7 +42,13 @@ class Room(Struct, frozen=True, kw_only=True):
     room_id: RoomId
     code: Code
     created_at: datetime
+    host_id: MemberId
     topic: str = ""
+    locked: bool = False  # nobody new comes in by the code
+    knock: bool = False  # whoever comes by the code has to be let in
+    has_passcode: bool = False
+    slow_mode_seconds: int = 0  # between two messages of a guest; 0 for none
+    invites: int = 0  # how often the invite was renewed
 
 
 class MessageView(Struct, kw_only=True):
@@ -79,9 +90,18 @@ def fold(events: Iterable[Event], view: RoomView | None = None) -> RoomView:
 
 def room_after(room: Room, event: Event) -> Room:
     """The room's record once `event` has happened."""
-    if isinstance(event, RoomChanged) and event.topic is not None:
-        return replace(room, topic=event.topic)
+    match event:
+        case RoomChanged():
+            return replace(room, **changed_fields(event))
+        case HostChanged():
+            return replace(room, host_id=event.member_id)
     return room
+
+
+def changed_fields(event: RoomChanged) -> dict[str, str | bool | int]:
+    """Those of a room's fields that the event changes, with what they are from then on."""
+    values = ((name, getattr(event, name)) for name in CHANGEABLE)
+    return {name: value for name, value in values if value is not None}
 
 
 def member_after(member: Member, event: Event) -> Member:
@@ -93,17 +113,33 @@ def member_after(member: Member, event: Event) -> Member:
             return replace(member, here=False)
         case MemberRenamed():
             return replace(member, name=event.name)
+        case MemberChanged():
+            return _changed(member, event)
+        case HostChanged() if member.member_id == event.member_id:
+            return replace(member, role="host", muted_until=UNSET)
+        case HostChanged() if member.member_id == event.previous:
+            return replace(member, role="cohost" if event.reason == "handed_over" else "guest")
     return member
 
 
-def subject_of(event: Event) -> MemberId | None:
-    """The member an event is about, for those kinds that change a member's record."""
+def subjects_of(event: Event) -> tuple[MemberId, ...]:
+    """The members an event is about, for those kinds that change a member's record."""
     match event:
         case MemberJoined():
-            return event.member.member_id
-        case MemberLeft() | MemberRemoved() | MemberRenamed():
-            return event.member_id
-    return None
+            return (event.member.member_id,)
+        case MemberLeft() | MemberRemoved() | MemberRenamed() | MemberChanged():
+            return (event.member_id,)
+        case HostChanged():
+            return (event.member_id, event.previous)
+    return ()
+
+
+def _changed(member: Member, event: MemberChanged) -> Member:
+    if event.role is not None:
+        member = replace(member, role=event.role)
+    if event.muted_until is not UNSET:
+        member = replace(member, muted_until=event.muted_until or UNSET)
+    return member
 
 
 def _apply(view: RoomView, event: Event) -> None:
@@ -115,13 +151,14 @@ def _apply(view: RoomView, event: Event) -> None:
                 by=event.by,
                 text=event.text,
                 reply_to=event.reply_to,
+                removed=event.removed,
             )
         case MemberJoined():
             view.members[event.member.member_id] = event.member
-        case MemberLeft() | MemberRemoved() | MemberRenamed():
-            member = view.members.get(event.member_id)
-            if member:
-                view.members[event.member_id] = member_after(member, event)
+        case MemberLeft() | MemberRemoved() | MemberRenamed() | MemberChanged() | HostChanged():
+            for member_id in subjects_of(event):
+                if member := view.members.get(member_id):
+                    view.members[member_id] = member_after(member, event)
         case MessageEdited() | MessageRemoved() | ReactionAdded() | ReactionRemoved():
             message = view.messages.get(event.target)
             if message:

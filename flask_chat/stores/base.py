@@ -68,9 +68,10 @@ class Store(Protocol):
 
     may_block: bool  # whether calls can wait for a disk or a network
 
-    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
+    def create_room(self, room: Room, host: Member, joined: MemberJoined, marks: str = "") -> None:
         """Make the room with its first member, and append `joined` as event 1.
 
+        `marks` are kept with the member, and told to nobody but who asks for `marks`.
         Raises CodeTaken when a room has this code now, ServerFull at the limit of rooms.
         """
 
@@ -80,8 +81,8 @@ class Store(Protocol):
     def room(self, room_id: RoomId) -> Room:
         """The room's record."""
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
-        """Make somebody a member who was not, and append `joined`.
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
+        """Make somebody a member who was not, and append `joined`. `marks` as in `create_room`.
 
         Raises NameTaken when a member's name shares one of `name_keys` with this one's, RoomFull
         when as many are here as may be, RoomEnded also when the log has its last event.
@@ -92,6 +93,9 @@ class Store(Protocol):
 
     def members(self, room_id: RoomId, also: Collection[MemberId] = ()) -> list[Member]:
         """Everybody who is here, in the order they came, then those of `also` who are not."""
+
+    def marks(self, room_id: RoomId, member_id: MemberId) -> str:
+        """The marks of somebody who is or has been a member, "" for anybody else."""
 
     def names(self, room_id: RoomId) -> list[str]:
         """Every name that is somebody's, here or gone."""
@@ -104,15 +108,23 @@ class Store(Protocol):
 
         A `message_posted` whose (room, by, key) is among those of the kept events is not appended
         again: the answer is the event made then. Other events change the records they are about
-        (`domain.rooms.room_after`, `member_after`). A room has no deadline while somebody is here;
-        it gets one, `room_grace_seconds` later, when the last one has left.
+        (`domain.rooms.room_after`, `member_after`). After a `message_removed` its target is kept,
+        and handed out, without its text (`domain.events.redacted`). A room has no deadline while
+        somebody is here; it gets one, `room_grace_seconds` later, when the last one has left.
 
         People act at the same time, so these are looked at once more where nothing comes between:
         `message_posted`, `member_joined` and `member_left` of somebody who is no member (any more)
-        are refused with TokenInvalid, a `member_renamed` to a name that `admit` would refuse with
-        NameTaken, and anything after `room_ended` with RoomEnded. Not appended, because they would
-        say nothing: a `member_joined` of somebody who is here, a "gone" of somebody who is not, and
-        a room that ends as "empty" with somebody in it. After `room_ended` it is due at once.
+        are refused with TokenInvalid; a `message_posted` that the room's slow mode or a mute does
+        not allow with SlowMode or Muted (`domain.moderation.refused_to_speak`; when somebody spoke
+        last is known as long as slow mode is on, and may be forgotten by a restart); a
+        `member_renamed` to a name that `admit` would refuse with NameTaken; a `message_removed` of
+        what is no message or no longer kept, a `member_changed`, `member_removed` or `host_changed`
+        about somebody who is no member with NotFound; and anything after `room_ended` with
+        RoomEnded. Not appended, because they would say nothing: a `member_joined` of somebody who
+        is here, a "gone" of somebody who is not, a room that ends as "empty" with somebody in it,
+        a `message_removed` of a message that was removed before, and a `host_changed` whose
+        `previous` is not the host any more, or is here again though "gone". After `room_ended` the
+        room is due at once.
         """
 
     def append_soon(
@@ -137,6 +149,12 @@ class Store(Protocol):
         the future. Nothing else runs between the reading and the return, so a caller who listens to
         `publish` from here on misses nothing and hears nothing twice.
         """
+
+    def notes(self, room_id: RoomId) -> dict[str, str]:
+        """What is noted with the room and told to nobody in it: by name."""
+
+    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
+        """Keep a note with the room under this name, in place of what it was; None for none."""
 
     def room_ids(self) -> list[RoomId]:
         """Every room there is."""

@@ -3,6 +3,7 @@
 import heapq
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from itertools import islice
 
 from flask_chat.domain.codes import Code
@@ -10,6 +11,7 @@ from flask_chat.domain.errors import (
     ChatError,
     CodeTaken,
     NameTaken,
+    NotFound,
     RoomEnded,
     RoomFull,
     ServerFull,
@@ -17,21 +19,26 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import (
     Event,
+    HostChanged,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     MemberRemoved,
     MemberRenamed,
     MessagePosted,
-    RoomChanged,
+    MessageRemoved,
     authors,
+    decode_event,
     encode_event,
     numbered,
+    redacted,
 )
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
-from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.members import Member, MemberId, is_moderator
+from flask_chat.domain.moderation import refused_to_speak
 from flask_chat.domain.names import name_keys
-from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subject_of
+from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subjects_of
 from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot
 
 # Those who left keep a record, since their messages are still shown with their name. A room forgets
@@ -103,6 +110,17 @@ class Log:
         data, _ = self._entries[seq - self.first_seq]
         return data
 
+    def keeps(self, seq: int) -> bool:
+        """Whether the event with this number is kept."""
+        return self.first_seq <= seq <= self.last_seq
+
+    def rewrite(self, seq: int, data: bytes) -> int:
+        """Have a kept event read otherwise from now on; how many bytes more that takes."""
+        old, key = self._entries[seq - self.first_seq]
+        self._entries[seq - self.first_seq] = (data, key)
+        self.bytes += len(data) - len(old)
+        return len(data) - len(old)
+
     def page(self, first: int, last: int) -> Page:
         """The events from `first`, which is kept or the next one, to `last` or the newest."""
         events = self._between(first, min(last, self.last_seq))
@@ -118,7 +136,19 @@ class Log:
 class RoomState:
     """All there is of one room."""
 
-    __slots__ = ("deadline", "has_ended", "here", "log", "members", "names", "record", "taken")
+    __slots__ = (
+        "deadline",
+        "has_ended",
+        "here",
+        "log",
+        "marks",
+        "members",
+        "names",
+        "notes",
+        "record",
+        "spoke_at",
+        "taken",
+    )
 
     def __init__(self, record: Room) -> None:
         self.record = record
@@ -130,6 +160,9 @@ class RoomState:
         ] = {}  # those here now, in the order they came → with which seq
         self.names: dict[MemberId, frozenset[str]] = {}  # members, here or gone → their name keys
         self.taken: set[str] = set()  # all of those keys
+        self.marks: dict[MemberId, str] = {}
+        self.notes: dict[str, str] = {}
+        self.spoke_at: dict[MemberId, datetime] = {}  # in slow mode
         self.deadline: float | None = None
 
     def claim_name(self, member: Member) -> None:
@@ -158,14 +191,14 @@ class MemoryStore:
         self._bytes = 0  # of all logs
         self._deadlines: list[tuple[float, RoomId]] = []  # a heap; entries may be out of date
 
-    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
+    def create_room(self, room: Room, host: Member, joined: MemberJoined, marks: str = "") -> None:
         if room.code in self._by_code:
             raise CodeTaken(field="code")
         if len(self._rooms) >= self._limits.rooms:
             raise ServerFull
         self._rooms[room.room_id] = RoomState(room)
         self._by_code[room.code] = room.room_id
-        self.admit(room.room_id, host, joined)
+        self.admit(room.room_id, host, joined, marks)
 
     def find_room(self, code: Code) -> Room | None:
         room_id = self._by_code.get(code)
@@ -174,7 +207,7 @@ class MemoryStore:
     def room(self, room_id: RoomId) -> Room:
         return self._room(room_id).record
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
         room = self._room(room_id)
         if room.has_ended:
             raise RoomEnded
@@ -185,6 +218,8 @@ class MemoryStore:
             raise RoomFull(limit=places)
         room.members[member.member_id] = member
         room.claim_name(member)
+        if marks:
+            room.marks[member.member_id] = marks
         self._add(room, joined)
 
     def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
@@ -198,6 +233,9 @@ class MemoryStore:
             *(room.members[member_id] for member_id in room.here),
             *(room.members[member_id] for member_id in away if member_id in room.members),
         ]
+
+    def marks(self, room_id: RoomId, member_id: MemberId) -> str:
+        return self._room(room_id).marks.get(member_id, "")
 
     def names(self, room_id: RoomId) -> list[str]:
         room = self._room(room_id)
@@ -236,6 +274,16 @@ class MemoryStore:
             else self.read_before(room_id, None, newest)
         )
         return Snapshot(room.record, page, self.members(room_id, authors(page.events)), is_complete)
+
+    def notes(self, room_id: RoomId) -> dict[str, str]:
+        return dict(self._room(room_id).notes)
+
+    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
+        notes = self._room(room_id).notes
+        if note is None:
+            notes.pop(name, None)
+        else:
+            notes[name] = note
 
     def deadline(self, room_id: RoomId) -> float | None:
         return self._room(room_id).deadline
@@ -291,24 +339,64 @@ class MemoryStore:
             return RoomEnded()
         if event.by not in room.names:
             return TokenInvalid()
-        return self._add(room, event, key)
+        refusal = self._take_turn(room, event)
+        return refusal or self._add(room, event, key)
+
+    def _take_turn(self, room: RoomState, event: MessagePosted) -> ChatError | None:
+        """Why somebody may not speak now. Where they may, slow mode counts from here."""
+        assert event.by is not None
+        speaker, record = room.members[event.by], room.record
+        refusal = refused_to_speak(record, speaker, room.spoke_at.get(event.by), event.at)
+        if refusal is None and record.slow_mode_seconds and not is_moderator(speaker):
+            room.spoke_at[event.by] = event.at
+        return refusal
 
     def _append_other(self, room: RoomState, event: Event) -> Appended | ChatError:
         if room.has_ended:
             return RoomEnded()
         match event:
             case MemberJoined() | MemberLeft():
-                subject = subject_of(event)
+                (subject,) = subjects_of(event)
                 if subject not in room.names:
                     return TokenInvalid()
                 says_nothing = (subject in room.here) == isinstance(event, MemberJoined)
                 if says_nothing and getattr(event, "reason", "gone") == "gone":
-                    return Appended(room.log.last_seq, b"", is_new=False)
+                    return self._nothing_new(room)
+            case MemberChanged() | MemberRemoved() if event.member_id not in room.names:
+                return NotFound("There is no such person in this room.", field="member_id")
             case MemberRenamed() if room.is_taken(event.name, event.member_id):
                 return NameTaken(field="name")
+            case HostChanged():
+                return self._change_host(room, event)
+            case MessageRemoved():
+                return self._remove_message(room, event)
             case RoomEndedEvent(reason="empty") if room.here:
-                return Appended(room.log.last_seq, b"", is_new=False)
+                return self._nothing_new(room)
         return self._add(room, event)
+
+    def _change_host(self, room: RoomState, event: HostChanged) -> Appended | ChatError:
+        if event.member_id not in room.names:
+            return NotFound("There is no such person in this room.", field="member_id")
+        is_back = event.reason == "gone" and event.previous in room.here
+        if is_back or event.previous != room.record.host_id:
+            return self._nothing_new(room)
+        return self._add(room, event)
+
+    def _remove_message(self, room: RoomState, event: MessageRemoved) -> Appended | ChatError:
+        log = room.log
+        target = decode_event(log.at(event.target)) if log.keeps(event.target) else None
+        if not isinstance(target, MessagePosted):
+            return NotFound("There is no such message any more.", field="target")
+        if target.removed:
+            return self._nothing_new(room)
+        self._rewrite(room, event.target, redacted(log.at(event.target)))
+        return self._add(room, event)
+
+    def _rewrite(self, room: RoomState, seq: int, data: bytes) -> None:
+        self._bytes += room.log.rewrite(seq, data)
+
+    def _nothing_new(self, room: RoomState) -> Appended:
+        return Appended(room.log.last_seq, b"", is_new=False)
 
     def _add(self, room: RoomState, event: Event, key: KeyOf | None = None) -> Appended:
         log = room.log
@@ -343,13 +431,17 @@ class MemoryStore:
             self._deadlines = sorted(now)
 
     def _update_records(self, room: RoomState, event: Event) -> None:
-        if isinstance(event, RoomChanged):
-            room.record = room_after(room.record, event)
-        elif isinstance(event, RoomEndedEvent):
+        room.record = room_after(room.record, event)
+        if isinstance(event, RoomEndedEvent):
             room.has_ended = True
             self.set_deadline(room.record.room_id, event.at.timestamp())
-        subject = subject_of(event)
-        member = room.members.get(subject) if subject else None
+        if not room.record.slow_mode_seconds:
+            room.spoke_at.clear()
+        for subject in subjects_of(event):
+            self._update_member(room, subject, event)
+
+    def _update_member(self, room: RoomState, subject: MemberId, event: Event) -> None:
+        member = room.members.get(subject)
         if member is None:
             return
         changed = room.members[member.member_id] = member_after(member, event)

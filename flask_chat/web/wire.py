@@ -155,6 +155,7 @@ class ErrorBody(Struct, frozen=True, omit_defaults=True):
     limit: float | UnsetType = UNSET
     suggestion: str | UnsetType = UNSET
     retry_after_seconds: float | UnsetType = UNSET
+    until: datetime | UnsetType = UNSET
     challenge: Challenge | UnsetType = UNSET
 
 
@@ -177,6 +178,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     limit: float | UnsetType = UNSET
     suggestion: str | UnsetType = UNSET
     retry_after_seconds: float | UnsetType = UNSET
+    until: datetime | UnsetType = UNSET
     challenge: Challenge | UnsetType = UNSET
 
 

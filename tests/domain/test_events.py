@@ -8,9 +8,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flask_chat.domain.events import (
     Event,
+    HostChanged,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     MemberRemoved,
@@ -26,8 +29,9 @@ from flask_chat.domain.events import (
     encode_event,
     moment,
     numbered,
+    redacted,
 )
-from flask_chat.domain.members import HUES, Member, MemberId, hue_of
+from flask_chat.domain.members import GLYPHS, HUES, Member, MemberId, glyph_of, hue_of
 
 AT = moment(1_795_381_398.123)
 ADA = MemberId("m-ada")
@@ -69,6 +73,7 @@ EVERY_KIND: list[tuple[Event, str, dict[str, object]]] = [
                 "member_id": "m-grace",
                 "name": "Grace",
                 "hue": 3,
+                "glyph": 0,
                 "role": "guest",
                 "here": True,
             }
@@ -89,6 +94,26 @@ EVERY_KIND: list[tuple[Event, str, dict[str, object]]] = [
         RoomChanged(at=AT, by=ADA, locked=False, slow_mode_seconds=0),
         "room_changed",
         {"locked": False, "slow_mode_seconds": 0},
+    ),
+    (
+        RoomChanged(at=AT, by=ADA, knock=True, has_passcode=False, invites=3),
+        "room_changed",
+        {"knock": True, "has_passcode": False, "invites": 3},
+    ),
+    (
+        MemberChanged(at=AT, by=ADA, member_id=GRACE.member_id, role="cohost"),
+        "member_changed",
+        {"member_id": "m-grace", "role": "cohost"},
+    ),
+    (
+        MemberChanged(at=AT, by=ADA, member_id=GRACE.member_id, muted_until=None),
+        "member_changed",
+        {"member_id": "m-grace", "muted_until": None},
+    ),
+    (
+        HostChanged(at=AT, member_id=GRACE.member_id, previous=ADA, reason="gone"),
+        "host_changed",
+        {"member_id": "m-grace", "previous": "m-ada", "reason": "gone"},
     ),
     (
         MemberRemoved(at=AT, by=ADA, member_id=GRACE.member_id),
@@ -185,3 +210,27 @@ def test_a_colour_is_one_of_twelve_and_always_the_same(text: str) -> None:
 
 def test_all_twelve_colours_are_given_out() -> None:
     assert {hue_of(MemberId(f"m{number}")) for number in range(200)} == set(range(HUES))
+
+
+def test_all_shapes_are_used_and_go_with_every_colour() -> None:
+    ids = [MemberId(f"m{number}") for number in range(5000)]
+
+    assert {(hue_of(id_), glyph_of(id_)) for id_ in ids} == {
+        (hue, glyph) for hue in range(HUES) for glyph in range(GLYPHS)
+    }
+
+
+@given(st.text(), st.none() | st.integers(min_value=1, max_value=99))
+def test_of_a_removed_message_all_is_kept_but_its_text(text: str, reply_to: int | None) -> None:
+    posted = MessagePosted(at=AT, by=GRACE.member_id, text=text, key="k1", reply_to=reply_to)
+
+    kept = redacted(numbered(encode_event(posted), 41))
+
+    assert decode_event(kept) == replace(posted, seq=41, text="", removed=True)
+    assert redacted(kept) == kept
+    assert kept.startswith(b'{"seq":41,"kind":"message_posted",')
+
+
+def test_only_messages_lose_their_text() -> None:
+    with pytest.raises(ValueError, match="message"):
+        redacted(numbered(encode_event(MessageRemoved(at=AT, target=1)), 2))

@@ -7,10 +7,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.events import (
     Event,
+    HostChanged,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     MemberRemoved,
@@ -24,7 +27,7 @@ from flask_chat.domain.events import (
     RoomEnded,
     moment,
 )
-from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.members import Member, MemberId, is_muted
 from flask_chat.domain.rooms import (
     Room,
     RoomId,
@@ -32,7 +35,7 @@ from flask_chat.domain.rooms import (
     fold,
     member_after,
     room_after,
-    subject_of,
+    subjects_of,
 )
 
 AT = moment(1_795_381_398)
@@ -74,6 +77,14 @@ def logs() -> st.SearchStrategy[list[Event]]:
         st.builds(MemberRemoved, **base, member_id=who),
         st.builds(MemberRenamed, **base, member_id=who, name=st.text(max_size=5)),
         st.builds(RoomChanged, **base, topic=st.none() | st.text(max_size=5)),
+        st.builds(MemberChanged, **base, member_id=who, role=st.sampled_from(["cohost", "guest"])),
+        st.builds(
+            HostChanged,
+            **base,
+            member_id=who,
+            previous=who,
+            reason=st.sampled_from(["handed_over", "gone"]),
+        ),
     ]
     return st.lists(st.one_of(kinds), max_size=30).map(lambda events: log(*events))
 
@@ -210,12 +221,46 @@ def test_a_topic_is_what_was_set_last_and_may_be_taken_away() -> None:
 
 
 def test_a_rooms_record_follows_its_topic_too() -> None:
-    room = Room(room_id=RoomId("r1"), code=Code("BCDF"), created_at=AT)
+    room = Room(room_id=RoomId("r1"), code=Code("BCDF"), created_at=AT, host_id=ADA)
 
     named = room_after(room, RoomChanged(at=AT, topic="Maths"))
 
     assert named.topic == room_after(named, RoomChanged(at=AT, locked=True)).topic == "Maths"
     assert room_after(named, RoomChanged(at=AT, topic="")) == room
+
+
+def test_what_is_not_given_stays_as_it_was() -> None:
+    room = Room(room_id=RoomId("r1"), code=Code("BCDF"), created_at=AT, host_id=ADA, topic="Maths")
+
+    slow = room_after(room, RoomChanged(at=AT, locked=True, knock=True, slow_mode_seconds=10))
+    open_again = room_after(slow, RoomChanged(at=AT, locked=False, has_passcode=True, invites=1))
+
+    assert slow == replace(room, locked=True, knock=True, slow_mode_seconds=10)
+    assert open_again == replace(slow, locked=False, has_passcode=True, invites=1)
+
+
+def test_muting_lasts_until_then_and_can_be_lifted() -> None:
+    later = AT + timedelta(minutes=5)
+
+    muted = member_after(person(GRACE), MemberChanged(at=AT, member_id=GRACE, muted_until=later))
+    promoted = member_after(muted, MemberChanged(at=AT, member_id=GRACE, role="cohost"))
+    lifted = member_after(promoted, MemberChanged(at=AT, member_id=GRACE, muted_until=None))
+
+    assert is_muted(promoted, AT)
+    assert not is_muted(promoted, later)
+    assert lifted == replace(person(GRACE), role="cohost")
+    assert b"muted_until" not in msgspec.json.encode(lifted)
+
+
+def test_a_host_who_hands_over_stays_a_co_host_and_one_who_is_gone_does_not() -> None:
+    ada, grace = replace(person(ADA), role="host"), person(GRACE)
+    handed = HostChanged(at=AT, member_id=GRACE, previous=ADA, reason="handed_over")
+    gone = replace(handed, reason="gone")
+
+    assert [member_after(each, handed).role for each in (ada, grace)] == ["cohost", "host"]
+    assert [member_after(each, gone).role for each in (ada, grace)] == ["guest", "host"]
+    room = Room(room_id=RoomId("r1"), code=Code("BCDF"), created_at=AT, host_id=ADA)
+    assert room_after(room, gone).host_id == GRACE
 
 
 def test_the_end_of_a_room_is_seen_in_its_log() -> None:
@@ -227,18 +272,18 @@ def test_the_end_of_a_room_is_seen_in_its_log() -> None:
 
 @given(logs())
 def test_records_changed_one_event_at_a_time_equal_the_fold(events: list[Event]) -> None:
-    room = Room(room_id=RoomId("r1"), code=Code("BCDF"), created_at=AT - timedelta(hours=1))
+    room = Room(room_id=RoomId("r1"), code=Code("BCDF"), created_at=AT, host_id=ADA)
     members: dict[MemberId, Member] = {}
     for event in events:
         room = room_after(room, event)
-        subject = subject_of(event)
         if isinstance(event, MemberJoined):
             members.setdefault(event.member.member_id, event.member)
-        if subject in members:
-            members[subject] = member_after(members[subject], event)
+        for subject in subjects_of(event):
+            if subject in members:
+                members[subject] = member_after(members[subject], event)
 
     view = fold(events)
     assert room.topic == view.topic
-    assert {m.member_id: m.here for m in members.values()} == {
-        m.member_id: m.here for m in view.members.values()
+    assert {m.member_id: (m.here, m.role) for m in members.values()} == {
+        m.member_id: (m.here, m.role) for m in view.members.values()
     }

@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import ChatError
 from flask_chat.domain.events import (
@@ -42,8 +44,8 @@ class Place:
     def opens(self, name: str = "Ada", code: str = "BCDF") -> Person:
         """A new room with its host."""
         room_id = RoomId(f"r-{next(self._numbers)}")
-        room = Room(room_id=room_id, code=Code(code), created_at=AT)
         host = self._member(name, "host")
+        room = Room(room_id=room_id, code=Code(code), created_at=AT, host_id=host.member_id)
         self.store.create_room(room, host, joined(host))
         return Person(room_id, host.member_id)
 
@@ -98,10 +100,7 @@ class Place:
 
 
 def joined(member: Member) -> MemberJoined:
-    here = Member(
-        member_id=member.member_id, name=member.name, hue=member.hue, role=member.role, here=True
-    )
-    return MemberJoined(at=AT, by=member.member_id, member=here)
+    return MemberJoined(at=AT, by=member.member_id, member=replace(member, here=True))
 
 
 def posted(person: Person, text: str, key: str) -> MessagePosted:

@@ -9,6 +9,7 @@ from flask_chat.domain.errors import (
     ChatError,
     CodeTaken,
     NameTaken,
+    NotFound,
     RoomEnded,
     RoomFull,
     ServerFull,
@@ -140,7 +141,7 @@ def test_a_taken_code_in_a_full_store_is_told_as_taken(make_store: MakeStore) ->
 
 
 def test_a_room_is_what_it_was_created_with(place: Place) -> None:
-    room = Room(room_id=RoomId("r-1"), code=Code("WXZB"), created_at=AT, topic="")
+    room = Room(room_id=RoomId("r-1"), code=Code("WXZB"), created_at=AT, host_id=MemberId("m-1"))
     host = Member(member_id=MemberId("m-1"), name="Ada", hue=11, role="host")
 
     place.store.create_room(room, host, joined(host))
@@ -461,11 +462,12 @@ def test_an_event_about_nobody_known_changes_no_record(place: Place) -> None:
     ada = place.opens("Ada")
     before = place.store.members(ada.room_id)
 
-    place.does(ada.room_id, MemberRemoved(at=AT, member_id=MemberId("m-unknown")))
+    unknown = MemberRemoved(at=AT, member_id=MemberId("m-unknown"))
+    assert isinstance(place.refusal(ada.room_id, unknown), NotFound)
     place.does(ada.room_id, MessageEdited(at=AT, target=99, text="x"))
 
     assert place.store.members(ada.room_id) == before
-    assert place.store.read_after(ada.room_id, 0, 10).last_seq == 3
+    assert place.store.read_after(ada.room_id, 0, 10).last_seq == 2
 
 
 def test_the_end_of_a_room_is_kept_until_it_is_removed(place: Place) -> None:

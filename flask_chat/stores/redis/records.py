@@ -26,7 +26,7 @@ from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId, Role
 from flask_chat.domain.names import name_keys
-from flask_chat.domain.rooms import Room, RoomId, subject_of
+from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.stores.base import Page
 
 # Those who left keep a record, since their messages are still shown with their name. A room forgets
@@ -128,7 +128,7 @@ def event_to_words(event: Event, limits: Limits) -> tuple[str, str, str, str]:
         case MessagePosted():
             return "p", event.by or "", event.key, ""
         case MemberJoined():
-            return "j", subject_of(event) or "", "", ""
+            return "j", event.member.member_id, "", ""
         case MemberLeft():
             return "l", event.member_id, event.reason, end
         case MemberRemoved():

@@ -7,11 +7,11 @@ from functools import partial
 import msgspec
 
 from flask_chat.domain.codes import Code
-from flask_chat.domain.events import Event, MemberJoined, MessagePosted, RoomChanged
+from flask_chat.domain.events import Event, HostChanged, MemberJoined, MessagePosted, RoomChanged
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
-from flask_chat.domain.rooms import Room, RoomId, subject_of
+from flask_chat.domain.rooms import Room, RoomId, subjects_of
 from flask_chat.stores.base import Appended, StoreError
 from flask_chat.stores.memory import Entry, KeyOf, Log, MemoryStore, RoomState
 from flask_chat.stores.sqlite.file import ChatFile
@@ -96,10 +96,9 @@ class WorkingCopy(MemoryStore):
     def _add(self, room: RoomState, event: Event, key: KeyOf | None = None) -> Appended:
         log = room.log
         if key is None:
-            subject = subject_of(event)
-            if subject is not None:
+            for subject in subjects_of(event):
                 self._note_member(room, subject)
-            if isinstance(event, RoomChanged | RoomEndedEvent):
+            if isinstance(event, RoomChanged | HostChanged | RoomEndedEvent):
                 self.journal.undo.append(partial(_restore_record, room, room.record))
                 self.journal.rooms[room.record.room_id] = None
         self.journal.undo.append(partial(self._take_back, log, log.last_seq + 1))
