@@ -284,6 +284,6 @@ def test_records_changed_one_event_at_a_time_equal_the_fold(events: list[Event])
 
     view = fold(events)
     assert room.topic == view.topic
-    assert {m.member_id: (m.here, m.role) for m in members.values()} == {
-        m.member_id: (m.here, m.role) for m in view.members.values()
+    assert {m.member_id: m.here for m in members.values()} == {
+        m.member_id: m.here for m in view.members.values()
     }
