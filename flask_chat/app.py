@@ -26,12 +26,14 @@ from flask_chat.delivery.relay import Relay
 from flask_chat.delivery.settings import EngineSettings
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.rooms import RoomId
+from flask_chat.doors import Doors
 from flask_chat.handover import session_prefix
+from flask_chat.moderation import Moderation
 from flask_chat.secret_file import kept_secret
 from flask_chat.settings import Settings, variable
 from flask_chat.stores.base import Store, StoreError
 from flask_chat.stores.sqlite.copies import key_path
-from flask_chat.web import api, guards, health, openapi, pages, refusals, sockets
+from flask_chat.web import api, guards, health, openapi, pages, refusals, sockets, waiting
 from flask_chat.web.gate import Gate
 from flask_chat.web.guessing import Guesses
 from flask_chat.web.links import Links
@@ -123,7 +125,9 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     app = _flask(settings, secret_key)
     tokens = Tokens(secret_key)
 
-    chat = Chat(store, limits, presence=presence)
+    doors = Doors(store, secret_key, time.time)
+    chat = Chat(store, limits, presence=presence, doors=doors)
+    moderation = Moderation(chat, store, doors, time.time)
     security = SecurityLog()
     buckets = Buckets()
     rates = Rates(settings, buckets, security)
@@ -132,6 +136,7 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     sites = Sites(settings, security)
     namespace = sockets.ChatNamespace(
         chat,
+        moderation,
         fanout,
         relay,
         tokens,
@@ -144,18 +149,19 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     )
     chat.when_room_removed = namespace.close_room
     chat.when_member_removed = namespace.close_member
+    doors.when_knocks_change = namespace.tell_knocks
     if isinstance(relay, Bus):
         relay.when_told = namespace.heed
         relay.when_lost = namespace.start_afresh
         relay.when_gone = lambda room_id: namespace.close_room(RoomId(room_id))
+    links = Links(partial(lan_address, settings.host), doors.invite)
     refusals.register(app)
     guards.register(app, sites)
     app.register_blueprint(
-        pages.Pages(
-            chat, tokens, rates, guesses, Links(partial(lan_address, settings.host)), settings
-        ).blueprint()
+        pages.Pages(chat, doors, tokens, rates, guesses, links, settings).blueprint()
     )
-    rest = api.Api(chat, tokens, rates, guesses).blueprint()
+    app.register_blueprint(waiting.Waiting(chat, doors).blueprint())
+    rest = api.Api(chat, doors, moderation, tokens, rates, guesses).blueprint()
     app.extensions["csrf"].exempt(rest)  # REST takes no cookie, so there is nothing to forge
     app.register_blueprint(rest)
     app.register_blueprint(openapi.blueprint())
@@ -277,4 +283,5 @@ def _limits(settings: Settings) -> Limits:
         reads_per_second=settings.limit("reads_per_second"),
         room_grace_seconds=settings.room_grace_seconds,
         leave_grace_seconds=settings.leave_grace_seconds,
+        host_grace_seconds=settings.limit("host_grace_seconds"),
     )

@@ -31,7 +31,9 @@ from flask_chat.domain.members import Member, MemberId, Role, glyph_of, hue_of
 from flask_chat.domain.messages import Draft, check_draft
 from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
+from flask_chat.doors import Doors, Visitor
 from flask_chat.stores.base import Append, Appended, Page, Store
+from flask_chat.succession import Succession
 
 # A welcome without `after` brings this many events; more missed ones than a welcome can sensibly
 # carry are a reset.
@@ -46,9 +48,16 @@ ANSWER_BYTES = 512 * 1024
 TYPING_BURST = 6
 TYPING_PER_SECOND = 1
 
+# A host who clears a flood away clicks fast; nobody has to click faster than this.
+MODERATION_BURST = 30
+MODERATION_PER_SECOND = 3
+
 _HUE_DRAWS = 50  # the last free colour of twelve is missed once in eighty times
 
 _DRAWS = 1000  # with four fifths of all codes in use, one draw in five succeeds
+
+
+_NOBODY = Visitor()  # somebody of whom nothing is known
 
 
 class Ref(NamedTuple):
@@ -99,9 +108,12 @@ class Chat:
         limits: Limits,
         clock: Callable[[], float] = time.time,
         presence: "Presence[Ref] | None" = None,
+        doors: Doors | None = None,
     ) -> None:
         self._store = store
         self._limits = limits
+        self._doors = doors or Doors(store, secrets.token_urlsafe(), clock)
+        self._succession = Succession(store, limits.host_grace_seconds, clock)
         # Whoever keeps connections open wants to hear of these.
         self.when_room_removed: Callable[[RoomId], None] = lambda room_id: None
         self.when_member_removed: Callable[[Ref], None] = lambda ref: None
@@ -125,7 +137,9 @@ class Chat:
 
     # Coming in
 
-    def create_room(self, name: str, code: Code | None = None) -> Admission:
+    def create_room(
+        self, name: str, code: Code | None = None, visitor: Visitor = _NOBODY
+    ) -> Admission:
         """A new room with its host, under `code` or one drawn by chance.
 
         Raises NameInvalid, CodeTaken (only for a wanted code) or ServerFull.
@@ -133,32 +147,35 @@ class Chat:
         name = clean_name(name, self._limits.name_characters)
         host = self._new_member(name, "host")
         if code is not None:
-            return self._open(code, host)
+            return self._open(code, host, visitor)
         for _ in range(_DRAWS):
             try:
-                return self._open(draw_code(secrets.choice), host)
+                return self._open(draw_code(secrets.choice), host, visitor)
             except CodeTaken:
                 continue
         raise ServerFull("Every code this server can give out is in use. Please try again later.")
 
-    def look_up(self, code: Code) -> Room:
-        """The room this code leads to now. Raises RoomNotFound."""
-        room = self._store.find_room(code)
-        if room is None:
-            raise RoomNotFound(f"There is no room {code}.", field="code")
-        return room
+    def look_up(self, code: Code, visitor: Visitor = _NOBODY) -> Room:
+        """The room this code leads to now. Raises RoomNotFound, also for one that is locked."""
+        return self._doors.find(self._store.find_room(code), visitor, code)
 
-    def join(self, code: Code, name: str) -> Admission:
+    def join(self, code: Code, name: str, visitor: Visitor = _NOBODY) -> Admission:
         """Become a member of the room with this code.
 
-        Raises NameInvalid, RoomNotFound, RoomFull or NameTaken (with a free `suggestion`).
+        Raises NameInvalid, RoomNotFound, RoomFull, NameTaken (with a free `suggestion`), and
+        whatever keeps the visitor out: see `Doors.check`.
         """
         name = clean_name(name, self._limits.name_characters)
-        room = self.look_up(code)
+        room = self.look_up(code, visitor)
         try:
+            if room.knock:
+                self._check_name(room.room_id, name)
+            self._doors.check(room, name, visitor)
             member = self._new_member(name, "guest", self._hues_in(room.room_id))
+            marks = self._doors.marks_of(room.room_id, visitor)
             with self._expected(Ref(room.room_id, member.member_id)):
-                self._store.admit(room.room_id, member, self._joined(member))
+                self._store.admit(room.room_id, member, self._joined(member), marks)
+            self._doors.came_in(room.room_id, visitor)
         except NameTaken as refusal:
             refusal.data["suggestion"] = self._free_name(room.room_id, name)
             raise
@@ -177,15 +194,19 @@ class Chat:
         `after` is the newest event they have. Somebody announced as gone is announced as back.
         Raises RoomEnded or TokenInvalid.
         """
+        knows_host = False
         while True:
             me = self.member(ref)
             if not me.here:
-                self._append(ref.room_id, self._joined(me))
+                self.append(ref.room_id, self._joined(me))
             now = self._store.snapshot(
                 ref.room_id, after, newest=WELCOME_EVENTS, most=MISSED_EVENTS
             )
             found = {member.member_id: member for member in now.members if member.here}
-            if ref.member_id in found:
+            if not knows_host and now.room.host_id not in found:
+                knows_host = True
+                self._look_for_host(now.room)  # which may take time and bring an event: read again
+            elif ref.member_id in found:
                 break  # else announced as gone, or removed, while we waited for the store
         page = _newest_part(now.page)
         is_complete = now.is_complete and page.start == now.page.start
@@ -229,7 +250,7 @@ class Chat:
         TokenInvalid or RoomEnded.
         """
         self.member(ref)
-        return self._append(ref.room_id, self._accepted(ref, draft))
+        return self.append(ref.room_id, self._accepted(ref, draft))
 
     def post_soon(
         self, ref: Ref, draft: Draft, then: Callable[[Appended | ChatError], None]
@@ -245,6 +266,17 @@ class Chat:
         """
         self.member(ref)
         self._pace(ref, "typing", TYPING_BURST, TYPING_PER_SECOND)
+
+    def pace_moderation(self, ref: Ref) -> None:
+        """Count what a host or co-host does. Raises TooFast, TokenInvalid or RoomEnded."""
+        self._pace(ref, "moderation", MODERATION_BURST, MODERATION_PER_SECOND)
+
+    def append(self, room_id: RoomId, event: Event) -> Appended:
+        """Append one event that has been allowed. Raises what the store refuses it with."""
+        (answer,) = self._store.append([Append(room_id, event)])
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
 
     def pace_history(self, ref: Ref) -> None:
         """Count a member's reading of the log. Raises TooFast, TokenInvalid or RoomEnded."""
@@ -277,17 +309,32 @@ class Chat:
     def leave(self, ref: Ref) -> None:
         """Leave for good: the name is free again, the token opens nothing any more."""
         self.member(ref)
-        self._append(ref.room_id, self._left(ref, "left"))
+        self.part(ref, self._left(ref, "left"))
+        if self._store.room(ref.room_id).host_id == ref.member_id:
+            self._succession.take_over(ref.room_id)
+
+    def part(self, ref: Ref, event: events.MemberLeft | events.MemberRemoved) -> None:
+        """End a membership with this event, and with it its connections."""
+        self.append(ref.room_id, event)
         self._presence.forget(ref)
         self.when_member_removed(ref)
 
-    def end_room(self, room_id: RoomId, reason: EndReason) -> None:
+    def host_may_be_gone(self, ref: Ref) -> None:
+        """Somebody was announced as gone; a room they are the host of may need another."""
+        try:
+            if self._store.room(ref.room_id).host_id == ref.member_id:
+                self._succession.host_is_away(ref.room_id)
+        except (RoomEnded, Unavailable):
+            pass  # whoever comes in next looks again
+
+    def end_room(self, room_id: RoomId, reason: EndReason, by: MemberId | None = None) -> None:
         """The room is over: everybody is told, everything in it is wiped, its code is free.
 
         One that ends as "empty" lives on when somebody has come in at the last moment.
         """
         try:
-            ended = self._append(room_id, events.RoomEnded(at=moment(self._clock()), reason=reason))
+            now = moment(self._clock())
+            ended = self.append(room_id, events.RoomEnded(at=now, by=by, reason=reason))
             if not ended.is_new:
                 return
         except RoomEnded:
@@ -309,6 +356,7 @@ class Chat:
             overdue = self._presence.overdue()
             if overdue:
                 self._say_gone(overdue)
+            self._succession.tick()
             if self._clock() >= self._rooms_end_from:
                 for room_id in self._store.due(self._clock()):
                     self.end_room(room_id, "empty")
@@ -316,6 +364,12 @@ class Chat:
             pass  # the store has logged why; all of it is still to be done at the next tick
 
     # Helpers, in the order they are used
+
+    def _check_name(self, room_id: RoomId, name: str) -> None:
+        """Raises NameTaken. The store looks again; this is so that nobody knocks in vain."""
+        keys = name_keys(name)
+        if any(keys & name_keys(taken) for taken in self._store.names(room_id)):
+            raise NameTaken(field="name")
 
     def _hues_in(self, room_id: RoomId) -> set[int]:
         return {member.hue for member in self._store.members(room_id)}
@@ -334,7 +388,7 @@ class Chat:
             role=role,
         )
 
-    def _open(self, code: Code, host: Member) -> Admission:
+    def _open(self, code: Code, host: Member, visitor: Visitor) -> Admission:
         room = Room(
             room_id=RoomId("r" + secrets.token_urlsafe(16)),
             code=code,
@@ -342,7 +396,8 @@ class Chat:
             host_id=host.member_id,
         )
         with self._expected(Ref(room.room_id, host.member_id)):
-            self._store.create_room(room, host, self._joined(host))
+            marks = self._doors.marks_of(room.room_id, visitor)
+            self._store.create_room(room, host, self._joined(host), marks)
         return Admission(room, host)
 
     @contextmanager
@@ -375,12 +430,6 @@ class Chat:
             reply_to=draft.reply_to,
         )
 
-    def _append(self, room_id: RoomId, event: Event) -> Appended:
-        (answer,) = self._store.append([Append(room_id, event)])
-        if isinstance(answer, ChatError):
-            raise answer
-        return answer
-
     def _authors_of(self, room_id: RoomId, events: Collection[bytes]) -> list[Member]:
         wanted = authors(events)
         people = self._store.members(room_id, wanted)
@@ -408,6 +457,8 @@ class Chat:
             gone = [ref for ref in were_here if not self._presence.is_awaited(ref)]
             if gone:
                 self._store.append([Append(ref.room_id, self._left(ref, "gone")) for ref in gone])
+            for ref in gone:
+                self.host_may_be_gone(ref)
         except Unavailable:
             if not self._presence.survives:
                 for ref in refs:
@@ -416,10 +467,17 @@ class Chat:
         # Who has connected to another server meanwhile looked as if they were here.
         self._say_back(self._presence.settle(refs))
 
+    def _look_for_host(self, room: Room) -> None:
+        """Somebody comes into a room without its host, who may have left it for good."""
+        if self._store.member(room.room_id, room.host_id) is None:
+            self._succession.take_over(room.room_id)
+        else:
+            self._succession.host_is_away(room.room_id)
+
     def _say_back(self, refs: list[Ref]) -> None:
         for ref in refs:
             try:
-                self._append(ref.room_id, self._joined(self.member(ref)))
+                self.append(ref.room_id, self._joined(self.member(ref)))
             except (RoomEnded, TokenInvalid):
                 continue
 

@@ -259,6 +259,12 @@ class Settings:
         "seconds",
         "How long a member may be gone before the others are told. 0 tells them at once.",
     )
+    host_grace_seconds: float = number(
+        600.0,
+        "seconds",
+        "How long an absent host stays the host; then the longest-present takes over. 0 for ever.",
+        lifts=True,
+    )
     packet_limit_bytes: int = whole(
         65_536, "bytes", "The largest Socket.IO packet of a client.", lowest=1024, lifts=True
     )

@@ -695,7 +695,7 @@ def test_a_new_guest_saves_an_empty_room_too(place: Place) -> None:
     place.connects(grace)
     place.waits(ROOM_GRACE * 3)
 
-    assert place.kinds(grace) == ["joined", "gone", "joined"]
+    assert place.kinds(grace) == ["joined", "gone", "joined", "HostChanged"]
 
 
 def test_a_room_whose_last_member_leaves_lives_on_for_its_grace(place: Place) -> None:

@@ -40,6 +40,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 PART_OF_MODULE = {
     "__main__": "main",
     "addresses": "server",
+    "doors": "chat",
+    "moderation": "chat",
+    "passcodes": "chat",
+    "succession": "chat",
     "backend": "app",
     "handover": "server",
     "http1": "server",
@@ -60,6 +64,7 @@ HOME_OF_PACKAGE = {
     "sqlite3": ("stores.sqlite",),
     "requests": ("client",),
     "click": ("cli", "server"),
+    "argon2": ("passcodes",),
 }
 # The domain has no clock, chance, file, socket or thread of its own: it is given what it needs.
 NOT_IN_DOMAIN = {"asyncio", "gevent", "io", "os", "pathlib", "random", "secrets", "socket"}

@@ -118,10 +118,11 @@ class Bus:
         if feed is not None:
             self._offer(feed, seq, data)
 
-    def tell_typing(self, room_id: str, payload: bytes, *, skip: str) -> None:
-        self._fanout.deliver(room_id, "typing", payload, skip=skip)
+    def tell(self, room_id: str, event: str, payload: bytes, *, skip: str = "") -> None:
+        self._fanout.deliver(room_id, event, payload, skip=skip)
         channel = self._channel(room_id)
-        self._link.ask(channel, "SPUBLISH", channel, b"~%s%s" % (self._me, payload))
+        news = b"~%s%s %s" % (self._me, event.encode(), payload)
+        self._link.ask(channel, "SPUBLISH", channel, news)
 
     def _heard(self, channel: str, message: bytes) -> None:
         feed = self._feeds.get(channel[channel.index("{") + 1 : channel.index("}")])
@@ -129,7 +130,8 @@ class Bus:
             return
         if message[:1] == b"~":
             if message[1:9] != self._me:
-                self._fanout.deliver(feed.room_id, "typing", message[9:])
+                event, _, payload = message[9:].partition(b" ")
+                self._fanout.deliver(feed.room_id, event.decode(), payload)
             return
         for data in message.split(b"\n"):
             seq = int(data[7 : data.index(b",", 7)])  # {"seq":12,…

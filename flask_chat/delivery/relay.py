@@ -10,7 +10,7 @@ from flask_chat.delivery.fanout import Fanout
 
 
 class Relay(Protocol):
-    """What brings events and the news of typing to those who listen here."""
+    """What brings events and passing news to those who listen here."""
 
     def open(self, room_id: str) -> None:
         """Somebody of this room is about to listen here: from now on nothing of it is missed.
@@ -31,8 +31,8 @@ class Relay(Protocol):
         the same turn of the loop misses nothing after `last_seq`, and hears nothing up to it.
         """
 
-    def tell_typing(self, room_id: str, payload: bytes, *, skip: str) -> None:
-        """Somebody types or has stopped; everybody is told but the connection `skip`."""
+    def tell(self, room_id: str, event: str, payload: bytes, *, skip: str = "") -> None:
+        """News that is not kept, such as who types, for everybody but the connection `skip`."""
 
     def stop(self) -> None:
         """Let go of connections."""
@@ -56,8 +56,8 @@ class LocalRelay:
     def meet(self, room_id: str, start: int, events: Sequence[bytes], last_seq: int) -> bool:
         return True
 
-    def tell_typing(self, room_id: str, payload: bytes, *, skip: str) -> None:
-        self._fanout.deliver(room_id, "typing", payload, skip=skip)
+    def tell(self, room_id: str, event: str, payload: bytes, *, skip: str = "") -> None:
+        self._fanout.deliver(room_id, event, payload, skip=skip)
 
     def stop(self) -> None:
         pass

@@ -21,6 +21,7 @@ _RUDE = re.compile(
 )
 
 _LINK = re.compile(r"/r/([\w-]*)", re.IGNORECASE)  # QR readers and old phones shout
+_INVITE = re.compile(r"[?&]invite=([\w-]{1,64})")
 _SEPARATORS = re.compile(r"[\s\-‐‑‒–—_.·]+")
 _FOUR_LETTERS = re.compile(rf"[A-Za-z]{{{CODE_LETTERS}}}")
 
@@ -48,3 +49,9 @@ def parse_code(typed: str) -> Code:
     if not _FOUR_LETTERS.fullmatch(letters):
         raise CodeInvalid(field="code")
     return Code(letters.upper())
+
+
+def parse_invite(typed: str) -> str:
+    """The invite in a whole link that was pasted where a code belongs; "" where there is none."""
+    invite = _INVITE.search(typed)
+    return invite[1] if invite else ""

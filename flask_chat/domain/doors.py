@@ -45,6 +45,7 @@ class Knock(Struct, frozen=True, kw_only=True):
     knock_id: KnockId
     name: str
     at: datetime
+    mark: str = ""  # how whoever knocks is known again
     state: KnockState = "waiting"
 
     @property

@@ -24,6 +24,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     reads_per_second: float = 10
     room_grace_seconds: float = 3600
     leave_grace_seconds: float = 20
+    host_grace_seconds: float = 600
 
 
 _CLOCK_ERROR_SECONDS = 1e-3  # a float holds the seconds since 1970 to 2.4e-7; a burst adds that up

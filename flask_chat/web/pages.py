@@ -8,10 +8,13 @@ from flask.typing import ResponseReturnValue
 from msgspec import structs
 
 from flask_chat.chat import Admission, Chat, Ref
-from flask_chat.domain.codes import Code, parse_code
+from flask_chat.domain.codes import Code, parse_code, parse_invite
 from flask_chat.domain.errors import (
     ChatError,
     CodeInvalid,
+    KnockWaiting,
+    PasscodeRequired,
+    PasscodeWrong,
     ProofRequired,
     RoomEnded,
     RoomNotFound,
@@ -19,12 +22,13 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import decode_event
 from flask_chat.domain.rooms import Room
+from flask_chat.doors import Doors, Visitor
 from flask_chat.settings import Settings
 from flask_chat.web import sessions, wire
 from flask_chat.web.guessing import Client, Guesses
 from flask_chat.web.lines import history_lines, iso
 from flask_chat.web.links import Links
-from flask_chat.web.rates import Rates
+from flask_chat.web.rates import Rates, sender
 from flask_chat.web.refusals import headers_of, status_of
 from flask_chat.web.tokens import Tokens
 
@@ -37,6 +41,7 @@ class Pages:
     def __init__(
         self,
         chat: Chat,
+        doors: Doors,
         tokens: Tokens,
         rates: Rates,
         guesses: Guesses,
@@ -44,6 +49,7 @@ class Pages:
         settings: Settings,
     ) -> None:
         self._chat = chat
+        self._doors = doors
         self._tokens = tokens
         self._rates = rates
         self._guesses = guesses
@@ -77,6 +83,10 @@ class Pages:
                 if known:
                     return _see_other(url_for("pages.room", typed=code))
                 admission = self._join(form.get("name", ""), code)
+        except KnockWaiting as waiting:
+            name = form.get("name", "")
+            sessions.knock(sessions.Knocking(code=code, name=name, **waiting.data))
+            return _see_other(url_for("waiting.page", typed=code))
         except ChatError as refusal:
             return self._lobby(refusal)
         sessions.remember(admission.ref, admission.room.code)
@@ -98,9 +108,10 @@ class Pages:
                 return redirect(url_for("pages.room", typed=code))
             ref = self._ref_for(code)
             if ref is None:
+                invite = request.args.get("invite", "")
                 with self._guesses.look_up(self._client()):
-                    self._chat.look_up(code)
-                return self._lobby(code=code)
+                    self._chat.look_up(code, self._visitor(invite))
+                return self._lobby(code=code, invite=invite)
             return self._room_page(ref)
         except ChatError as refusal:
             return self._lobby(refusal, code=typed)
@@ -121,7 +132,7 @@ class Pages:
         if ref is None:
             raise TokenInvalid
         picture = BytesIO()
-        link = self._links.share(self._chat.room(ref).code, request)
+        link = self._links.share(self._chat.room(ref), request)
         segno.make(link, error="m", micro=False).save(
             picture, kind="svg", border=4, scale=8, dark="#0f1115", light="#ffffff", xmldecl=False
         )
@@ -136,16 +147,26 @@ class Pages:
         code = parse_code(wanted) if len(wanted) > 1 else None
         if code is None:
             self._rates.create_room(self._address())
-            return self._chat.create_room(name)
+            return self._chat.create_room(name, visitor=self._visitor())
         with self._guesses.wanted_code(self._client()):
             self._rates.create_room(self._address())
-            return self._chat.create_room(name, code)
+            return self._chat.create_room(name, code, self._visitor())
 
     def _join(self, name: str, code: Code) -> Admission:
+        form = request.form
+        invite = parse_invite(form.get("code", "")) or form.get("invite", "")
+        visitor = self._visitor(invite, form.get("passcode", ""), form.get("knock", ""))
         with self._guesses.look_up(self._client()):
-            self._chat.look_up(code)
+            room = self._chat.look_up(code, visitor)
             self._rates.join(self._address())
-            return self._chat.join(code, name)
+            with self._rates.passcode(room.room_id, self._address(), visitor.passcode):
+                admission = self._chat.join(code, name, visitor)
+        sessions.stop_knocking(room.room_id)
+        return admission
+
+    def _visitor(self, invite: str = "", passcode: str = "", ticket: str = "") -> Visitor:
+        browser = sessions.known_browser()
+        return Visitor(sender(self._address()), browser, passcode, invite, ticket)
 
     def _ref_for(self, code: Code) -> Ref | None:
         """Who this browser is in its room with this code.
@@ -182,7 +203,7 @@ class Pages:
             lines=history_lines(history, ref.member_id),
             history=wire.as_json(wire.history_ack(shown)),
             token=self._tokens.mint(ref),
-            share_url=self._links.share(room.code, request),
+            share_url=self._links.share(room, request),
             message_limit=self._settings.message_limit_characters,
             name_limit=self._settings.name_limit_characters,
             leave_grace_seconds=self._settings.leave_grace_seconds,
@@ -191,7 +212,9 @@ class Pages:
         # the way back in no case, and this one comes back with everything in it.
         return page, {"Cache-Control": "private, no-cache"}
 
-    def _lobby(self, refusal: ChatError | None = None, code: str = "") -> ResponseReturnValue:
+    def _lobby(
+        self, refusal: ChatError | None = None, code: str = "", invite: str = ""
+    ) -> ResponseReturnValue:
         typed = request.form.get("code", "") or code
         is_missing = isinstance(refusal, RoomNotFound)
         sessions.browser()
@@ -201,6 +224,8 @@ class Pages:
             "home.html",
             name=request.form.get("name", ""),
             code=_shown_code(typed),
+            invite=invite or parse_invite(typed) or request.form.get("invite", ""),
+            asks_passcode=isinstance(refusal, PasscodeRequired | PasscodeWrong),
             rooms=[self._card(ref, room) for ref, room in self._my_rooms()],
             error=_shown_error(refusal) if refusal and not is_put_off else None,
             challenge=refusal.data.get("challenge") if refusal else None,

@@ -6,10 +6,11 @@ What members do in their room is paced in `chat`, which knows who they are.
 import ipaddress
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from flask_chat.domain.errors import TooFast
+from flask_chat.domain.errors import PasscodeWrong, TooFast
 from flask_chat.domain.limits import Bucket
 from flask_chat.settings import Settings
 from flask_chat.web.security_log import SecurityLog
@@ -28,6 +29,10 @@ class Rate(NamedTuple):
     def within(cls, count: float, seconds: float) -> "Rate":
         """So many at one go, and as many again in each such span."""
         return cls(count, count / seconds)
+
+
+# For one room and one network: guessing a word of four letters takes years, and a typo nothing.
+_WRONG_PASSCODES = Rate(10, 10 / _HOUR)
 
 
 class Buckets:
@@ -103,6 +108,26 @@ class Rates:
         """Count an attempt to enter a room over a connection. Raises TooFast."""
         sentence = "Many connections were opened from your network just now."
         self._take("connect", self._handshakes, address, sentence)
+
+    @contextmanager
+    def passcode(self, room_id: str, address: str, tried: str) -> Iterator[None]:
+        """Count a passcode that turns out to be wrong. Raises TooFast, before one is tried."""
+        if not tried:
+            yield
+            return
+        key = ("passcode", room_id, *networks(address)[:1])
+        wait = self._buckets.take(key, _WRONG_PASSCODES)
+        if wait:
+            self._security.throttled("passcode", address)
+            raise too_fast("Many wrong passcodes were tried.", wait, limit=_WRONG_PASSCODES.burst)
+        try:
+            yield
+        except PasscodeWrong:
+            raise
+        except BaseException:
+            self._buckets.give_back(key, _WRONG_PASSCODES)
+            raise
+        self._buckets.give_back(key, _WRONG_PASSCODES)
 
     def _take(self, what: str, rate: Rate, address: str, sentence: str) -> None:
         wait = self._buckets.take((what, sender(address)), rate)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from secrets import token_urlsafe
+from typing import NamedTuple
 
 from flask import session
 
@@ -12,6 +13,16 @@ from flask_chat.domain.rooms import RoomId
 
 # A cookie holds 4 KB; a room takes about 80 bytes of it once signed.
 _ROOMS_KEPT = 30
+_KNOCKS_KEPT = 5
+
+
+class Knocking(NamedTuple):
+    """This browser waits at the door of a room."""
+
+    room_id: RoomId
+    code: Code
+    name: str
+    ticket: str
 
 
 def browser() -> str:
@@ -50,3 +61,22 @@ def refs(code: str | None = None) -> Iterator[Ref]:
     for room_id, member_id, its_code in reversed(session.get("rooms", [])):
         if code is None or its_code == code:
             yield Ref(RoomId(room_id), MemberId(member_id))
+
+
+def knock(knocking: Knocking) -> None:
+    """This browser waits at that door from now on, and at no other place of it."""
+    others = [each for each in session.get("knocks", []) if each[0] != knocking.room_id]
+    session["knocks"] = [*others, list(knocking)][-_KNOCKS_KEPT:]
+
+
+def knocking(code: str) -> Knocking | None:
+    """Where this browser waits behind this code, the newest first."""
+    found = (Knocking(*each) for each in reversed(session.get("knocks", [])))
+    return next((each for each in found if each.code == code), None)
+
+
+def stop_knocking(room_id: RoomId) -> None:
+    """This browser does not wait there any more."""
+    kept = [each for each in session.get("knocks", []) if each[0] != room_id]
+    if len(kept) < len(session.get("knocks", [])):
+        session["knocks"] = kept

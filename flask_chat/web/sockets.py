@@ -28,8 +28,10 @@ from flask_chat.domain.events import MemberLeft, MemberRemoved, RoomEnded, decod
 from flask_chat.domain.limits import Bucket
 from flask_chat.domain.messages import Draft
 from flask_chat.domain.rooms import RoomId
+from flask_chat.moderation import Moderation
 from flask_chat.stores.base import Appended
-from flask_chat.web import wire
+from flask_chat.web import wire, wire_moderation
+from flask_chat.web.moderating import carry_out
 from flask_chat.web.rates import Rate, Rates, sender
 from flask_chat.web.refusals import as_ack
 from flask_chat.web.security_log import SecurityLog
@@ -60,6 +62,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
     def __init__(
         self,
         chat: Chat,
+        moderation: Moderation,
         fanout: Fanout,
         relay: Relay,
         tokens: Tokens,
@@ -73,6 +76,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
     ) -> None:
         super().__init__("/")
         self._chat = chat
+        self._moderation = moderation
         self._fanout = fanout
         self._relay = relay
         self._tokens = tokens
@@ -95,6 +99,9 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
             "typing": self._on_typing,
             "history": self._on_history,
             "leave": self._on_leave,
+            "remove": self._on_remove,
+            "moderate": self._on_moderate,
+            "invite": self._on_invite,
         }
 
     def trigger_event(self, event: str, *args: Any) -> Any:
@@ -118,12 +125,16 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         """Close the connections that an event puts an end to, whichever server it came from."""
         room = RoomId(room_id)
         match decode_event(data):
-            case MemberLeft(reason="gone"):
-                pass
+            case MemberLeft(reason="gone") as event:
+                self._chat.host_may_be_gone(Ref(room, event.member_id))
             case MemberLeft() | MemberRemoved() as event:
                 self.close_member(Ref(room, event.member_id))
             case RoomEnded():
                 self.close_room(room)
+
+    def tell_knocks(self, room_id: RoomId, waiting: int) -> None:
+        """Say how many wait at the door; who may know more asks."""
+        self._relay.tell(room_id, "knocks", wire.encode(wire_moderation.KnocksMessage(waiting)))
 
     def start_afresh(self, room_id: str) -> None:
         """Welcome everybody in the room anew: what they have been shown is not so any more."""
@@ -269,7 +280,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         wanted = wire.read(wire.TypingChange, data)
         self._chat.pace_typing(ref)
         message = wire.encode(wire.TypingMessage(ref.member_id, wanted.is_typing))
-        self._relay.tell_typing(ref.room_id, message, skip=sid)
+        self._relay.tell(ref.room_id, "typing", message, skip=sid)
         return wire.Ack()
 
     def _on_history(self, sid: str, ref: Ref, data: Any) -> wire.HistoryAck:
@@ -283,6 +294,16 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
     def _on_leave(self, sid: str, ref: Ref, data: Any) -> wire.Ack:
         self._chat.leave(ref)
         return wire.Ack()
+
+    def _on_remove(self, sid: str, ref: Ref, data: Any) -> wire.Ack:
+        self._moderation.remove_message(ref, wire.read(wire.RemoveMessage, data).target)
+        return wire.Ack()
+
+    def _on_moderate(self, sid: str, ref: Ref, data: Any) -> Any:
+        return carry_out(self._moderation, ref, wire.read_any(wire_moderation.Moderate, data))
+
+    def _on_invite(self, sid: str, ref: Ref, data: Any) -> wire_moderation.InviteAck:
+        return wire_moderation.InviteAck(self._moderation.invite(ref))
 
 
 def _draft(data: Any) -> Draft:

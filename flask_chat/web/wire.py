@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.structs import replace
 
 from flask_chat.chat import Admission, History, Welcome
 from flask_chat.domain.errors import ChatError, Invalid
@@ -43,9 +44,24 @@ class CreateRoom(Struct, frozen=True):
 
 
 class JoinRoom(Struct, frozen=True):
-    """`{"name": "Grace"}`"""
+    """`{"name": "Grace"}`, and what the room's door asks for."""
 
     name: str
+    passcode: str = ""
+    invite: str = ""  # from a share link
+    knock: str = ""  # the ticket of an earlier answer
+
+
+class LookUp(Struct, frozen=True):
+    """The query of a look-up."""
+
+    invite: str = ""
+
+
+class RemoveMessage(Struct, frozen=True):
+    """`{"target": 41}`: the number of a message."""
+
+    target: Seq
 
 
 class PostMessage(Struct, frozen=True):
@@ -82,11 +98,19 @@ class RoomAnswer(Struct, frozen=True):
 
 
 class RoomSummary(Struct, frozen=True):
-    """What anybody who knows the code may know."""
+    """What anybody who knows the code may know; less where a passcode or knocking is asked for."""
 
     code: str
-    topic: str
-    members_here: int
+    has_passcode: bool
+    knock: bool
+    topic: str | UnsetType = UNSET
+    members_here: int | UnsetType = UNSET
+
+
+class MembersAnswer(Struct, frozen=True):
+    """Everybody who is here, in the order they came."""
+
+    members: Sequence[Member]
 
 
 class WelcomeMessage(Struct, frozen=True):
@@ -186,6 +210,11 @@ _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 
+def read_any(shapes: Any, data: Any) -> Any:
+    """`data` (decoded JSON) as one of these shapes, told apart by their tag. Raises Invalid."""
+    return read(shapes, data)
+
+
 def read(shape: type[Shape], data: Any) -> Shape:
     """`data` (decoded JSON) as this shape. Raises Invalid with the `field` and what it wants."""
     try:
@@ -204,6 +233,11 @@ def read_json(shape: type[Shape], body: bytes) -> Shape:
         raise _invalid(fault) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise Invalid("The request body is not JSON.") from None
+
+
+def read_json_any(shapes: Any, body: bytes) -> Any:
+    """JSON text as one of these shapes, told apart by their tag. Raises Invalid."""
+    return read_json(shapes, body)
 
 
 def read_query(shape: type[Shape], query: dict[str, str]) -> Shape:
@@ -233,6 +267,14 @@ def welcome_message(welcome: Welcome, now: datetime) -> bytes:
         server_time=now,
     )
     return encode(message)
+
+
+def room_summary(room: Room, members_here: int, *, is_open: bool) -> RoomSummary:
+    """A room as somebody sees it who may or may not simply come in."""
+    summary = RoomSummary(room.code, room.has_passcode, room.knock)
+    if is_open:
+        return replace(summary, topic=room.topic, members_here=members_here)
+    return summary
 
 
 def events_answer(history: History) -> EventsAnswer:

@@ -142,6 +142,8 @@ def test_joining_again_with_the_same_browser_is_the_same_member(
     assert answer.location == f"/r/{code}"
     assert ada.get(f"/api/v1/rooms/{code}").json == {
         "code": code,
+        "has_passcode": False,
+        "knock": False,
         "topic": "",
         "members_here": 1,
     }
