@@ -21,7 +21,7 @@ from flask_chat.domain.codes import parse_code
 from flask_chat.domain.errors import CodeInvalid, Invalid, TokenInvalid
 from flask_chat.http_head import RefusedError, parse_head
 from flask_chat.settings import Settings
-from flask_chat.web import wire
+from flask_chat.web import wire, wire_moderation
 from flask_chat.web.proof_of_work import ProofsOfWork
 from flask_chat.web.rates import networks, sender
 from flask_chat.web.security_log import SecurityLog
@@ -49,6 +49,10 @@ SHAPES = [
     wire.PostMessage,
     wire.TypingChange,
     wire.HistoryRequest,
+    wire.RemoveMessage,
+    wire_moderation.ChangeRoom,
+    wire_moderation.BanMember,
+    wire_moderation.SetRole,
 ]
 
 

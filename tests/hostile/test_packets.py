@@ -25,9 +25,31 @@ FIELDS = {
     "message": ("data",),
     "typing": ("is_typing",),
     "history": ("after", "before", "limit"),
+    "remove": ("target",),
+    "invite": ("unknown",),
     "leave": ("reason",),
 }
+# Actions of `moderate`, with what else has to be there; each of these fields is tried as well.
+ACTIONS: dict[str, dict[str, Any]] = {
+    "change_room": {
+        "topic": "x",
+        "locked": False,
+        "knock": False,
+        "slow_mode_seconds": 0,
+        "passcode": "",
+    },
+    "mute": {"member_id": "m", "seconds": 1},
+    "unmute": {"member_id": "m"},
+    "remove_member": {"member_id": "m"},
+    "ban": {"member_id": "m", "seconds": 1, "network": True},
+    "unban": {"member_id": "m"},
+    "set_role": {"member_id": "m", "role": "cohost"},
+    "hand_over": {"member_id": "m"},
+    "admit": {"knock_id": "k"},
+    "refuse": {"knock_id": "k"},
+}
 CODES = {"invalid", "message_empty", "message_too_long", "too_fast", "not_found"}
+EVENTS = ["post", "message", "typing", "history", "remove", "moderate"]
 
 
 def ack(number: int, text: str) -> dict[str, Any]:
@@ -70,7 +92,23 @@ def test_every_field_of_every_event_refuses_what_does_not_belong_there(
         assert answer["ok"] or answer["error"]["code"] in CODES, (value, answer)
 
 
-@pytest.mark.parametrize("event", ["post", "message", "typing", "history"])
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [("action", "action"), *((name, field) for name, with_ in ACTIONS.items() for field in with_)],
+)
+def test_every_field_of_every_action_refuses_what_does_not_belong_there(
+    mallory: Mallory, action: str, field: str
+) -> None:
+    valid = {"action": action, **ACTIONS.get(action, {})}
+
+    talk = Talk(mallory)
+    for value in VALUES[:28]:  # more at one go is too fast
+        answer = talk.asks("moderate", json.dumps({**valid, field: value}))
+
+        assert answer["ok"] or answer["error"]["code"] in CODES, (value, answer)
+
+
+@pytest.mark.parametrize("event", EVENTS)
 def test_an_event_with_anything_for_its_argument_is_answered(mallory: Mallory, event: str) -> None:
     talk = Talk(mallory)
     for value in VALUES:
@@ -90,7 +128,7 @@ def test_a_name_that_is_no_event_is_told_so(mallory: Mallory, name: str) -> None
     assert len(answer["error"]["message"]) < 100
 
 
-@pytest.mark.parametrize("event", ["post", "message", "typing", "history", "leave", "nothing"])
+@pytest.mark.parametrize("event", [*EVENTS, "leave", "invite", "nothing"])
 def test_many_arguments_are_as_good_as_one(mallory: Mallory, event: str) -> None:
     answer = Talk(mallory).asks(event, *["{}"] * 10_000)
 
@@ -98,7 +136,7 @@ def test_many_arguments_are_as_good_as_one(mallory: Mallory, event: str) -> None
 
 
 @pytest.mark.parametrize("depth", [100, 500, 900, 2000, 30_000])
-@pytest.mark.parametrize("event", ["post", "message", "typing", "history", "nothing"])
+@pytest.mark.parametrize("event", [*EVENTS, "nothing"])
 def test_deep_nesting_is_refused_or_closes_the_connection(
     mallory: Mallory, event: str, depth: int
 ) -> None:
