@@ -381,6 +381,72 @@ class TestStateFile:
         assert json.loads(state.read_text())["posts"] == []
 
 
+class TestModerating:
+    def test_a_bot_that_is_host_keeps_order(self, server: RunningServer, rooms: ExitStack) -> None:
+        bot = rooms.enter_context(RoomClient.create(server.url, "Warden"))
+        mallory = rooms.enter_context(RoomClient.join(server.url, bot.code, "Mallory"))
+        who = mallory.me["member_id"]
+        spam = mallory.post("spam").wait(10)
+
+        bot.remove(spam)
+        assert bot.moderate("mute", member_id=who, seconds=60) == {"ok": True}
+        muted = mallory.post("more spam")
+
+        with pytest.raises(Refused) as refusal:
+            muted.wait(10)
+        assert refusal.value.code == "muted"
+        wait_until(lambda: "muted_until" in bot.members[who])
+        bot.moderate("unmute", member_id=who)
+        assert mallory.post("sorry").wait(10)
+        wait_until(lambda: "muted_until" not in mallory.me)
+        assert bot.history(after=spam - 1, limit=1)[0]["text"] == ""
+
+    def test_slow_mode_is_kept_without_a_word(
+        self, server: RunningServer, rooms: ExitStack
+    ) -> None:
+        bot = rooms.enter_context(RoomClient.create(server.url, "Warden"))
+        grace = rooms.enter_context(RoomClient.join(server.url, bot.code, "Grace"))
+        bot.moderate("change_room", slow_mode_seconds=1, topic="Maths")
+
+        posts = [grace.post(f"line {number}") for number in range(3)]
+
+        seqs = [post.wait(15) for post in posts]
+        assert seqs == sorted(seqs)
+        assert read(bot, "line 2") == ["line 0", "line 1", "line 2"]
+        assert (bot.room["topic"], bot.room["slow_mode_seconds"]) == ("Maths", 1)
+
+    def test_the_room_can_be_handed_over(self, server: RunningServer, rooms: ExitStack) -> None:
+        bot = rooms.enter_context(RoomClient.create(server.url, "Warden"))
+        grace = rooms.enter_context(RoomClient.join(server.url, bot.code, "Grace"))
+
+        bot.moderate("hand_over", member_id=grace.me["member_id"])
+
+        wait_until(lambda: grace.me["role"] == "host" and bot.me["role"] == "cohost")
+        assert bot.room["host_id"] == grace.me["member_id"]
+
+    def test_who_has_to_knock_waits_until_somebody_opens(
+        self, server: RunningServer, rooms: ExitStack
+    ) -> None:
+        bot = rooms.enter_context(RoomClient.create(server.url, "Warden"))
+        bot.moderate("change_room", knock=True, passcode="open sesame")
+        inside: list[RoomClient] = []
+
+        def knock() -> None:
+            there = RoomClient.join(server.url, bot.code, "Grace", passcode="open sesame")
+            inside.append(rooms.enter_context(there))
+
+        visitor = threading.Thread(target=knock)
+        visitor.start()
+        wait_until(lambda: bot.moderate("knocks")["knocks"])
+        (waiting,) = bot.moderate("knocks")["knocks"]
+        bot.moderate("admit", knock_id=waiting["knock_id"])
+        visitor.join(10)
+
+        assert inside[0].me["name"] == waiting["name"] == "Grace"
+        invite = bot.moderate("renew_invite")["invite"]
+        assert rooms.enter_context(RoomClient.join(server.url, bot.code, "Heidi", invite=invite))
+
+
 class TestTimeline:
     def test_what_comes_too_early_waits(self) -> None:
         timeline = Timeline(after=1)

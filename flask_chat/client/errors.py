@@ -4,7 +4,15 @@ from typing import Any
 
 # Refusals that another try may turn into a yes; docs/errors.md lists all codes.
 PASSING = frozenset(
-    {"connections_exceeded", "internal", "room_full", "server_full", "too_fast", "unavailable"}
+    {
+        "connections_exceeded",
+        "internal",
+        "room_full",
+        "server_full",
+        "slow_mode",
+        "too_fast",
+        "unavailable",
+    }
 )
 
 

@@ -30,6 +30,10 @@ JOINING = "joining"  # begin with one's own joining
 NOW = "now"  # begin with what happens from now on
 
 
+# What an event may say is otherwise with a member.
+_CHANGEABLE = {"name", "role", "muted_until"}
+
+
 class Keeper:
     """What a client knows, and the thread that keeps it up to date.
 
@@ -292,14 +296,30 @@ class Keeper:
         kind, member_id = event["kind"], event.get("member_id")
         if kind == "member_joined":
             self.meet([event["member"]])
-        elif kind == "member_renamed" and member_id in self.members:
-            self.members[member_id] = {**self.members[member_id], "name": event["name"]}
+        elif kind == "room_changed":
+            self.room |= {name: event[name] for name in event.keys() & self.room.keys()}
+        elif kind == "host_changed":
+            self.room["host_id"] = member_id
+            former = "cohost" if event["reason"] == "handed_over" else "guest"
+            self._change(event["previous"], role=former)
+            self._change(member_id, role="host", muted_until=None)
+        elif kind in ("member_changed", "member_renamed"):
+            told = {name: event[name] for name in _CHANGEABLE & event.keys()}
+            self._change(member_id, **told)
         elif kind == "room_ended":
             self._end(Refused({"code": "room_ended", "message": "This room has ended."}))
         elif member_id == self.me.get("member_id") and (
             kind == "member_removed" or (kind == "member_left" and event.get("reason") != "gone")
         ):
             self._end(None)
+
+    def _change(self, member_id: str | None, **changes: Any) -> None:
+        """Somebody is otherwise than before; None for what is no longer so."""
+        for person in (self.me, self.members.get(member_id or "", {})):
+            if person.get("member_id") == member_id:
+                person.update(changes)
+                for name in [name for name in changes if person[name] is None]:
+                    del person[name]
 
     def _reset(self, first: int) -> None:
         self._timeline.begin(first)

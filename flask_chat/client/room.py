@@ -14,7 +14,7 @@ from flask_chat.client.errors import Refused, Unreachable
 from flask_chat.client.keeper import JOINING, NOW, Keeper
 from flask_chat.client.kept import Kept
 from flask_chat.client.outbox import Post
-from flask_chat.client.rest import ask
+from flask_chat.client.rest import ask, wait_at_door
 from flask_chat.client.timeline import Event
 
 log = logging.getLogger(__name__)
@@ -88,13 +88,24 @@ class RoomClient:
         return cls._come_in(url, "/api/v1/rooms", body, more)
 
     @classmethod
-    def join(cls, url: str, code: str, name: str, **more: Any) -> "RoomClient":
-        """Join the room with this code under this name.
+    def join(
+        cls,
+        url: str,
+        code: str,
+        name: str,
+        *,
+        passcode: str = "",
+        invite: str = "",
+        **more: Any,
+    ) -> "RoomClient":
+        """Join the room with this code under this name, with what its door asks for.
 
-        Events begin with your own joining. Raises Refused, or Unreachable without a server. After
-        Unreachable the name may be taken, by yourself: the answer can be lost on its way.
+        Where one has to knock, this knocks and waits until somebody opens, a quarter of an hour at
+        most. Events begin with your own joining. Raises Refused, or Unreachable without a server.
+        After Unreachable the name may be taken, by yourself: the answer can be lost on its way.
         """
-        return cls._come_in(url, f"/api/v1/rooms/{code}/members", {"name": name}, more)
+        body = {"name": name, "passcode": passcode, "invite": invite}
+        return cls._come_in(url, f"/api/v1/rooms/{code}/members", body, more)
 
     @classmethod
     def resume(
@@ -170,17 +181,26 @@ class RoomClient:
         Raises Refused or Unreachable.
         """
         wanted = {"before": before, "after": after, "limit": limit}
-        answer = ask(
-            "GET",
-            f"{self.url}/api/v1/rooms/{self.code}/events",
-            self._patience,
-            params={name: value for name, value in wanted.items() if value is not None},
-            headers={"Authorization": f"Bearer {self.token}"},
-        )
+        params = {name: value for name, value in wanted.items() if value is not None}
+        answer = self._ask("GET", "/events", params=params)
         with self._changed:
             self._keeper.meet(answer["members"])
         events: list[Event] = answer["events"]
         return events
+
+    def remove(self, seq: int) -> None:
+        """Take the text of a message away: one's own, or as a moderator anybody's.
+
+        Raises Refused or Unreachable.
+        """
+        self._ask("DELETE", f"/messages/{seq}")
+
+    def moderate(self, action: str, **what: Any) -> dict[str, Any]:
+        """Keep order: `moderate("mute", member_id=…, seconds=300)`. docs/events.md has the actions.
+
+        The answer, which holds what an action asks for. Raises Refused or Unreachable.
+        """
+        return self._ask("POST", "/moderation", json={"action": action, **what})
 
     def name_of(self, member_id: str | None) -> str:
         """The name of who did something; empty when nobody did, or nobody we have heard of."""
@@ -294,9 +314,18 @@ class RoomClient:
     ) -> "RoomClient":
         patience = float(more.get("patience_seconds", 5.0))
         answer = ask("POST", url.rstrip("/") + path, patience, json=body)
+        if "knock" in answer:
+            wait_at_door(url.rstrip("/") + path, answer["knock"], patience)
+            answer = ask("POST", url.rstrip("/") + path, patience, json=body | answer)
         return cls(
             url, answer["token"], after=JOINING, room=answer["room"], me=answer["me"], **more
         )
+
+    def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """Ask as this member for something of this room."""
+        url = f"{self.url}/api/v1/rooms/{self.code}{path}"
+        bearer = {"Authorization": f"Bearer {self.token}"}
+        return ask(method, url, self._patience, headers=bearer, **more)
 
     def _call(self, on_event: Callable[[Event], None]) -> None:
         try:
