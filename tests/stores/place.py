@@ -2,18 +2,25 @@
 
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from datetime import datetime
+from typing import Literal, NamedTuple
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import ChatError
 from flask_chat.domain.events import (
     Event,
+    HostChanged,
+    HostReason,
     LeaveReason,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     MessagePosted,
+    MessageRemoved,
+    RoomChanged,
     decode_event,
     moment,
 )
@@ -49,15 +56,47 @@ class Place:
         self.store.create_room(room, host, joined(host))
         return Person(room_id, host.member_id)
 
-    def joins(self, room_id: RoomId, name: str) -> Person:
+    def joins(self, room_id: RoomId, name: str, marks: str = "") -> Person:
         """One more member of the room."""
         guest = self._member(name, "guest")
-        self.store.admit(room_id, guest, joined(guest))
+        self.store.admit(room_id, guest, joined(guest), marks)
         return Person(room_id, guest.member_id)
 
-    def says(self, person: Person, text: str, key: str | None = None) -> Appended:
+    def says(
+        self, person: Person, text: str, key: str | None = None, at: datetime = AT
+    ) -> Appended:
         """Post a message; without a key it gets one of its own."""
-        return self.does(person.room_id, posted(person, text, key or f"k{next(self._numbers)}"))
+        key = key or f"k{next(self._numbers)}"
+        return self.does(person.room_id, posted(person, text, key, at))
+
+    def removes(self, person: Person, target: int) -> Appended:
+        """Remove the message with this number."""
+        removed = MessageRemoved(at=AT, by=person.member_id, target=target)
+        return self.does(person.room_id, removed)
+
+    def changes_room(self, person: Person, **changes: str | bool | int) -> Appended:
+        """Change some of the room's properties."""
+        changed = RoomChanged(at=AT, by=person.member_id, **changes)  # type: ignore[arg-type]
+        return self.does(person.room_id, changed)
+
+    def changes(
+        self,
+        person: Person,
+        role: Literal["cohost", "guest"] | None = None,
+        muted_until: datetime | UnsetType | None = UNSET,
+    ) -> Appended:
+        """Somebody may do more or less from here on."""
+        who = person.member_id
+        changed = MemberChanged(at=AT, member_id=who, role=role, muted_until=muted_until)
+        return self.does(person.room_id, changed)
+
+    def hands_over(
+        self, previous: Person, person: Person, reason: HostReason = "handed_over"
+    ) -> Appended:
+        """The room has another host."""
+        who, before = person.member_id, previous.member_id
+        changed = HostChanged(at=AT, by=before, member_id=who, previous=before, reason=reason)
+        return self.does(person.room_id, changed)
 
     def goes(self, person: Person, reason: LeaveReason) -> Appended:
         """Announce that somebody has left or is gone."""
@@ -66,9 +105,7 @@ class Place:
 
     def comes_back(self, person: Person) -> Appended:
         """Announce that somebody who was gone is here again."""
-        member = self.store.member(*person)
-        assert member is not None
-        return self.does(person.room_id, joined(member))
+        return self.does(person.room_id, joined(self.member(person)))
 
     def does(self, room_id: RoomId, event: Event) -> Appended:
         """Append one event that is not refused."""
@@ -81,6 +118,12 @@ class Place:
         (answer,) = self.store.append([Append(room_id, event)])
         assert isinstance(answer, ChatError), answer
         return answer
+
+    def member(self, person: Person) -> Member:
+        """The member's record."""
+        member = self.store.member(*person)
+        assert member is not None
+        return member
 
     def log(self, room_id: RoomId) -> list[Event]:
         """Everything that is kept of the room."""
@@ -103,8 +146,8 @@ def joined(member: Member) -> MemberJoined:
     return MemberJoined(at=AT, by=member.member_id, member=replace(member, here=True))
 
 
-def posted(person: Person, text: str, key: str) -> MessagePosted:
-    return MessagePosted(at=AT, by=person.member_id, text=text, key=key)
+def posted(person: Person, text: str, key: str, at: datetime = AT) -> MessagePosted:
+    return MessagePosted(at=at, by=person.member_id, text=text, key=key)
 
 
 def seqs(page: Page) -> list[int]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import ChatError, Unavailable
-from flask_chat.domain.events import RoomChanged
+from flask_chat.domain.events import MessageRemoved, RoomChanged
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
+from flask_chat.domain.members import NO_END, MemberId
+from flask_chat.domain.rooms import RoomId
 from flask_chat.stores.base import Append, Appended, Publish, StoreError
 from flask_chat.stores.sqlite import file as chat_file
 from flask_chat.stores.sqlite import store as sqlite_store
@@ -57,6 +60,8 @@ def everything(place: Place, *people: Person) -> list[object]:
             store.member(room_id, person.member_id),
             store.read_after(room_id, 0, 10_000),
             store.deadline(room_id),
+            store.marks(room_id, person.member_id),
+            store.notes(room_id),
         )
         for person in people
         for room_id in [person.room_id]
@@ -69,10 +74,17 @@ def everything(place: Place, *people: Person) -> list[object]:
 def test_a_room_is_after_a_restart_as_it_was(path: Path) -> None:
     with opened(path) as before:
         ada = before.opens("Ada", code="BBBB")
-        grace = before.joins(ada.room_id, "Grace")
+        grace = before.joins(ada.room_id, "Grace", "browser:1")
         mallory = before.joins(ada.room_id, "Mallory")
         before.does(ada.room_id, RoomChanged(at=AT, by=ada.member_id, topic="Maths"))
         said = before.says(grace, '👋🏽 \x00 quote " and \u2028', key="k1")
+        before.changes(mallory, muted_until=NO_END)
+        before.changes_room(ada, locked=True, slow_mode_seconds=30)
+        before.hands_over(ada, grace)
+        before.removes(ada, before.says(ada, "Oh", key="k2").seq)
+        before.store.set_note(ada.room_id, "passcode", "hash")
+        before.store.set_note(ada.room_id, "ban:m-1", "one")
+        before.store.set_note(ada.room_id, "ban:m-1", None)
         before.goes(ada, "gone")
         before.goes(mallory, "left")
         before.comes_back(ada)
@@ -84,7 +96,8 @@ def test_a_room_is_after_a_restart_as_it_was(path: Path) -> None:
         assert everything(after, ada, grace, mallory, other) == was
         assert after.says(grace, "again", key="k1") == said._replace(is_new=False)
         assert after.names_here(ada.room_id) == ["Grace", "Ada"]
-        assert after.says(ada, "Next").seq == said.seq + 4
+        assert not after.says(ada, "again", key="k2").is_new
+        assert after.says(ada, "Next").seq == said.seq + 9
         assert after.store.due(1_795_400_000.0) == [other.room_id]
         after.joins(ada.room_id, "Mallory")
 
@@ -99,6 +112,45 @@ def test_a_removed_room_is_wiped_from_the_file(path: Path) -> None:
         assert place.store.room_ids() == []
         assert place.store.find_room(Code("BBBB")) is None
     assert b"the secret of the house" not in path.read_bytes()
+
+
+def test_the_text_of_a_removed_message_leaves_the_file(path: Path) -> None:
+    with opened(path) as place:
+        ada = place.opens("Ada")
+        for number in range(20):
+            place.says(ada, f"around {number}")
+        short = place.says(ada, "the secret of the house")
+        long = place.says(ada, "a long secret " * 280)
+        at_once = [
+            posted(ada, "a hasty secret", "hasty"),
+            MessageRemoved(at=AT, by=ada.member_id, target=long.seq + 1),
+        ]
+        place.store.append([Append(ada.room_id, event) for event in at_once])
+
+        place.removes(ada, short.seq)
+        place.removes(ada, long.seq)
+        was = everything(place, ada)
+
+    for file in path.parent.iterdir():
+        assert b"secret" not in file.read_bytes()
+    with opened(path) as place:
+        assert everything(place, ada) == was
+        assert place.texts(ada.room_id)[-3:] == ["", "", ""]
+
+
+def test_what_is_noted_with_a_removed_room_leaves_the_file(path: Path) -> None:
+    with opened(path) as place:
+        ada = place.opens("Ada", code="BBBB")
+        grace = place.opens("Grace", code="CCCC")
+        place.joins(ada.room_id, "Mallory", "a secret mark")
+        place.store.set_note(ada.room_id, "passcode", "a secret hash")
+        place.store.set_note(grace.room_id, "passcode", "another secret")
+        place.store.set_note(grace.room_id, "passcode", "no longer one")
+        place.store.remove_room(ada.room_id)
+
+    assert b"secret" not in path.read_bytes()
+    with opened(path) as place:
+        assert place.store.notes(grace.room_id) == {"passcode": "no longer one"}
 
 
 def test_a_room_that_ended_but_was_not_removed_is_due_after_a_restart(path: Path) -> None:
@@ -210,6 +262,8 @@ def test_the_file_is_for_its_owner_only(path: Path) -> None:
 
 # Migrations
 
+ENDED = b'{"seq":1,"kind":"room_ended","at":"2026-11-01T12:00:00Z","reason":"ended"}'
+
 
 def test_an_older_file_is_moved_forward_with_what_is_in_it(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -217,7 +271,7 @@ def test_an_older_file_is_moved_forward_with_what_is_in_it(
     with opened(path) as place:
         ada = place.opens("Ada")
         place.says(ada, "before")
-    script = tmp_path / "0002.sql"
+    script = tmp_path / "9999.sql"
     script.write_text("ALTER TABLE rooms ADD COLUMN colour TEXT;\nUPDATE rooms SET colour = 'red';")
     monkeypatch.setattr(chat_file, "MIGRATIONS", [*chat_file.MIGRATIONS, script])
 
@@ -227,7 +281,36 @@ def test_an_older_file_is_moved_forward_with_what_is_in_it(
 
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT colour FROM rooms").fetchall() == [("red",)]
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        version = len(chat_file.MIGRATIONS)
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
+
+
+def test_a_room_of_before_there_were_notes_gets_its_host_on_record(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(chat_file, "MIGRATIONS", chat_file.MIGRATIONS[:1])
+        db = chat_file._open(path)
+    with closing(db):
+        for number, code in ((1, "BBBB"), (2, "CCCC")):
+            record = f'{{"room_id":"r-{number}","code":"{code}","created_at":"2026-11-01T12:00:00Z"'
+            row = (number, f"r-{number}", code, record + ',"topic":"é"}', None)
+            db.execute("INSERT INTO rooms VALUES (?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO events (room, seq, data) VALUES (?, 1, ?)", (number, ENDED))
+        for id_, role in ((1, "guest"), (2, "host")):
+            record = (
+                f'{{"member_id":"m-{id_}","name":"N{id_}","hue":1,"role":"{role}","here":true}}'
+            )
+            db.execute(
+                "INSERT INTO members VALUES (?, 1, ?, ?, 1, ?)", (id_, f"m-{id_}", record, id_)
+            )
+
+    with opened(path) as place:
+        assert place.store.room(RoomId("r-1")).host_id == "m-2"
+        assert place.store.room(RoomId("r-1")).topic == "é"
+        assert place.store.room(RoomId("r-2")).host_id == ""
+        assert place.names_here(RoomId("r-1")) == ["N1", "N2"]
+        assert place.store.marks(RoomId("r-1"), MemberId("m-2")) == ""
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -235,7 +318,7 @@ def test_a_migration_that_fails_changes_nothing(
 ) -> None:
     with opened(path) as place:
         ada = place.opens("Ada")
-    script = tmp_path / "0002.sql"
+    script = tmp_path / "9999.sql"
     script.write_text("ALTER TABLE rooms ADD COLUMN colour TEXT;\nUPDATE missing SET colour = 1;")
     with monkeypatch.context() as patch:
         patch.setattr(chat_file, "MIGRATIONS", [*chat_file.MIGRATIONS, script])
@@ -276,6 +359,22 @@ def test_nobody_reads_what_is_not_on_the_disk(path: Path) -> None:
             gevent.sleep(0.001)
 
 
+def test_nobody_reads_a_note_that_is_not_on_the_disk(path: Path) -> None:
+    with opened(path) as place:
+        ada = place.opens("Ada")
+        set_note = place.store.set_note
+        notes = [gevent.spawn(set_note, ada.room_id, f"{number}", "x") for number in range(20)]
+        gevent.sleep(0)
+
+        while not all(note.ready() for note in notes):
+            read = place.store.notes(ada.room_id)
+            with closing(sqlite3.connect(path)) as other:
+                kept = dict(other.execute("SELECT name, note FROM notes"))
+            assert read == kept
+            gevent.sleep(0.001)
+        assert len(place.store.notes(ada.room_id)) == 20
+
+
 def test_closing_finishes_what_was_asked_before(path: Path) -> None:
     with opened(path) as place:
         ada = place.opens("Ada")
@@ -312,6 +411,7 @@ def test_a_locked_file_refuses_everything_and_then_goes_on_as_if_nothing_had_bee
         grace = place.joins(ada.room_id, "Grace")
         for number in range(6):
             place.says(ada, f"{number}", key=f"k{number}")
+        place.changes_room(ada, slow_mode_seconds=10)
         other = place.opens("Mallory", code="CCCC")
         was, told = everything(place, ada, grace, other), len(place.told)
 
@@ -321,10 +421,15 @@ def test_a_locked_file_refuses_everything_and_then_goes_on_as_if_nothing_had_bee
                 gevent.spawn(refused, act)
                 for act in (
                     lambda: place.says(ada, "never", key="k7"),
+                    lambda: place.says(grace, "never", key="k7"),
                     lambda: place.joins(ada.room_id, "Eve"),
                     lambda: place.opens("Eve", code="DDDD"),
                     lambda: place.goes(grace, "left"),
                     lambda: place.does(ada.room_id, RoomChanged(at=AT, topic="No")),
+                    lambda: place.changes(grace, role="cohost"),
+                    lambda: place.hands_over(ada, grace),
+                    lambda: place.removes(ada, 8),
+                    lambda: place.store.set_note(ada.room_id, "passcode", "never"),
                     lambda: place.store.remove_room(other.room_id),
                     lambda: place.opens("Eve", code="CCCC"),
                     lambda: place.goes(ada, "left"),
@@ -340,14 +445,18 @@ def test_a_locked_file_refuses_everything_and_then_goes_on_as_if_nothing_had_bee
 
         gevent.sleep(0.1)
         assert len(place.told) == told
-        assert place.says(ada, "now", key="k7").seq == 9
+        assert place.says(ada, "now", key="k7").seq == 10
+        assert place.says(grace, "now", key="k7").seq == 11
         was = everything(place, ada, grace, other)
 
     with opened(path, history_events=6) as place:
         assert everything(place, ada, grace, other) == was
 
 
-ACTS = ["say", "join", "go", "leave", "back", "end", "topic", "deadline"]
+ACTS = [
+    *["say", "join", "go", "leave", "back", "end", "topic", "deadline"],
+    *["slow", "mute", "host", "unsay", "note", "forget"],
+]
 
 
 @given(st.lists(st.sampled_from(ACTS), min_size=1, max_size=12))
@@ -359,10 +468,16 @@ def test_whatever_is_taken_back_leaves_no_trace(
     with opened(path, history_events=4) as place:
         ada = place.opens("Ada")
         grace = place.joins(ada.room_id, "Grace")
+        place.changes_room(ada, slow_mode_seconds=10)
+        place.says(grace, "one")
         place.says(ada, "Hello", key="k0")
+        place.store.set_note(ada.room_id, "passcode", "hash")
         store = place.store
         assert isinstance(store, SqliteStore)
         was, size = everything(place, ada, grace), store._rooms._bytes
+        room = store._rooms.state(ada.room_id)
+        assert room is not None
+        spoke_at = dict(room.spoke_at)
         journal = store._rooms.begin()
 
         for number, act in enumerate(acts):
@@ -371,7 +486,9 @@ def test_whatever_is_taken_back_leaves_no_trace(
 
         assert everything(place, ada, grace) == was
         assert store._rooms._bytes == size
+        assert room.spoke_at == spoke_at != {}
         assert not journal.events
+        assert not journal.rewritten
         assert place.says(ada, "Hello", key="k0").is_new is False
 
 
@@ -384,9 +501,10 @@ def try_to(store: SqliteStore, act: str, ada: Person, grace: Person, number: int
     try:
         match act:
             case "say":
-                there.says(ada, "x" * number, key=f"u{number}")
+                who, at = grace if number % 2 else ada, AT + timedelta(seconds=8 * number)
+                there.says(who, "x" * number, key=f"u{number}", at=at)
             case "join":
-                there.joins(ada.room_id, f"Guest {number}")
+                there.joins(ada.room_id, f"Guest {number}", "marks")
             case "go" | "leave":
                 there.goes(grace if number % 2 else ada, "gone" if act == "go" else "left")
             case "back" if room is not None:
@@ -396,6 +514,18 @@ def try_to(store: SqliteStore, act: str, ada: Person, grace: Person, number: int
                 there.opens("Eve", "BCDF")
             case "topic":
                 there.does(ada.room_id, RoomChanged(at=AT, topic=f"{number}"))
+            case "slow":
+                there.changes_room(ada, slow_mode_seconds=number % 3)
+            case "mute":
+                there.changes(grace, role="cohost", muted_until=NO_END if number % 2 else None)
+            case "host":
+                there.hands_over(*((ada, grace) if number % 2 else (grace, ada)))
+            case "unsay" if room is not None:
+                there.removes(ada, room.log.last_seq - number % 4)
+            case "note":
+                rooms.set_note(ada.room_id, "passcode", f"{number}")
+            case "forget":
+                rooms.set_note(ada.room_id, "passcode", None)
             case "deadline":
                 rooms.set_deadline(ada.room_id, 5.0 + number)
     except (ChatError, AssertionError):
@@ -500,6 +630,7 @@ def test_a_backup_made_while_people_talk_is_whole_and_can_be_restored(
     key_path(path).write_text("a key of sixteen characters\n")
     with opened(path) as place:
         ada = place.opens("Ada")
+        place.store.set_note(ada.room_id, "passcode", "hash")
         posts = [gevent.spawn(place.says, ada, f"{number}", f"k{number}") for number in range(300)]
         gevent.sleep(0.005)
         made = back_up(path, copy)
@@ -512,6 +643,7 @@ def test_a_backup_made_while_people_talk_is_whole_and_can_be_restored(
     with opened(path) as place:
         texts = place.texts(ada.room_id)
         assert texts == [f"{number}" for number in range(len(texts))]
+        assert place.store.notes(ada.room_id) == {"passcode": "hash"}
     assert old is not None
     with opened(old) as place:
         assert place.texts(ada.room_id)[-1] == "after the backup"

@@ -30,17 +30,28 @@ SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(va
 FROM json_each(?) WHERE true
 ON CONFLICT (id) DO UPDATE SET record = excluded.record, deadline = excluded.deadline"""
 _PUT_MEMBERS = """
-INSERT INTO members (room, member_id, record, is_member, came_with)
+INSERT INTO members (room, member_id, record, is_member, came_with, marks)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-       json_extract(value, '$[3]'), json_extract(value, '$[4]')
+       json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]')
 FROM json_each(?) WHERE true
 ON CONFLICT (room, member_id) DO UPDATE SET
-  record = excluded.record, is_member = excluded.is_member, came_with = excluded.came_with"""
+  record = excluded.record, is_member = excluded.is_member, came_with = excluded.came_with,
+  marks = excluded.marks"""
+_PUT_NOTES = """
+INSERT INTO notes (room, name, note)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+FROM json_each(?) WHERE true
+ON CONFLICT (room, name) DO UPDATE SET note = excluded.note"""
+_REMOVE_NOTES = """
+DELETE FROM notes WHERE (room, name) IN (
+  SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"""
 _PUT_EVENTS = """
 INSERT INTO events (id, room, seq, data)
 SELECT ?3 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
        substr(?2, json_extract(value, '$[2]'), json_extract(value, '$[3]'))
 FROM json_each(?1)"""
+# A few at most: people remove one message at a time.
+_REWRITE_EVENT = "UPDATE events SET data = ?2 WHERE id = ?1"
 _REMOVE_ROOMS = "DELETE FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
 _REMOVE_EVENTS = "DELETE FROM events WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -63,17 +74,34 @@ class MemberRow(NamedTuple):
     record: Member
     is_member: bool
     came_with: int | None
+    marks: str
+
+
+class NoteRow(NamedTuple):
+    """What is noted with a room under a name."""
+
+    room: int
+    name: str
+    note: str
 
 
 class Changes(NamedTuple):
     """What one transaction writes."""
 
-    removed: list[int]  # rooms, with their members
+    first_id: int  # of the events that are added; the others follow
+    removed: list[int]  # rooms, with their members and notes
     rooms: list[RoomRow]
     members: list[MemberRow]
+    notes: list[NoteRow]
+    lifted: list[tuple[int, str]]  # notes that are no more: room, name
     events: list[tuple[int, int, bytes]]  # room, seq, JSON
-    first_id: int  # of these events; the others follow
+    rewritten: list[tuple[int, bytes]]  # ids of events that were there before, and their new JSON
     dropped: list[int]  # ids of events
+
+    @classmethod
+    def none(cls, first_id: int) -> "Changes":
+        """Nothing so far."""
+        return cls(first_id, [], [], [], [], [], [], [], [])
 
     def __bool__(self) -> bool:
         return bool(self.events or self.is_more)
@@ -81,7 +109,7 @@ class Changes(NamedTuple):
     @property
     def is_more(self) -> bool:
         """Whether there is anything besides events that are added."""
-        return bool(self.removed or self.rooms or self.members or self.dropped)
+        return any(self._replace(first_id=0, events=[]))
 
 
 class ChatFile:
@@ -110,10 +138,16 @@ class ChatFile:
     def members(self) -> Iterator[MemberRow]:
         """All members of all rooms, in the order they first came in."""
         decoder = msgspec.json.Decoder(Member)
-        for room, member_id, record, is_member, came_with in self._db.execute(
-            "SELECT room, member_id, record, is_member, came_with FROM members ORDER BY id"
+        for room, member_id, record, is_member, came_with, marks in self._db.execute(
+            "SELECT room, member_id, record, is_member, came_with, marks FROM members ORDER BY id"
         ):
-            yield MemberRow(room, member_id, decoder.decode(record), bool(is_member), came_with)
+            member = decoder.decode(record)
+            yield MemberRow(room, member_id, member, bool(is_member), came_with, marks)
+
+    def notes(self) -> Iterator[NoteRow]:
+        """The notes of all rooms."""
+        for row in self._db.execute("SELECT room, name, note FROM notes"):
+            yield NoteRow(*row)
 
     def events(self) -> Iterator[tuple[int, int, int, bytes]]:
         """All events, in the order they happened: id, room, seq, JSON."""
@@ -137,8 +171,14 @@ class ChatFile:
                 run(_PUT_ROOMS, (_json(changes.rooms),))
             if changes.members:
                 run(_PUT_MEMBERS, (_json(changes.members),))
+            if changes.notes:
+                run(_PUT_NOTES, (_json(changes.notes),))
+            if changes.lifted:
+                run(_REMOVE_NOTES, (_json(changes.lifted),))
             if changes.events:
                 run(_PUT_EVENTS, events)
+            for rewritten in changes.rewritten:
+                run(_REWRITE_EVENT, rewritten)
             if changes.dropped:
                 run(_REMOVE_EVENTS, (_json(changes.dropped),))
             run("COMMIT")

@@ -28,7 +28,7 @@ from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot, StoreError
-from flask_chat.stores.sqlite.file import Changes, ChatFile, MemberRow, RoomRow
+from flask_chat.stores.sqlite.file import Changes, ChatFile, MemberRow, NoteRow, RoomRow
 from flask_chat.stores.sqlite.working_copy import Journal, WorkingCopy
 
 log = structlog.get_logger(__name__)
@@ -58,6 +58,10 @@ class _Filed:
         self.number = number
         self.first_seq = first_seq
         self.ids = ids  # the first is that of `first_seq`
+
+    def id_of(self, seq: int) -> int:
+        """The id of an event in the file."""
+        return self.ids[seq - self.first_seq]
 
     def before(self, seq: int) -> list[int]:
         """The ids of the events in the file that come before this one."""
@@ -133,11 +137,11 @@ class SqliteStore:
 
     # Changing: through the committer
 
-    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
-        self._change(self._rooms.create_room, room, host, joined)
+    def create_room(self, room: Room, host: Member, joined: MemberJoined, marks: str = "") -> None:
+        self._change(self._rooms.create_room, room, host, joined, marks)
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
-        self._change(self._rooms.admit, room_id, member, joined)
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
+        self._change(self._rooms.admit, room_id, member, joined, marks)
 
     def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
         return self._change(self._rooms.append, appends)
@@ -156,6 +160,9 @@ class SqliteStore:
             self._enqueue(_Change(self._rooms.append, (appends,), finish))
         except Unavailable as refusal:
             then([refusal] * len(appends))
+
+    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
+        self._change(self._rooms.set_note, room_id, name, note)
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         self._change(self._rooms.set_deadline, room_id, at)
@@ -183,6 +190,14 @@ class SqliteStore:
     def members(self, room_id: RoomId, also: Collection[MemberId] = ()) -> list[Member]:
         self._await_records(room_id)
         return self._rooms.members(room_id, also)
+
+    def marks(self, room_id: RoomId, member_id: MemberId) -> str:
+        self._await_records(room_id)
+        return self._rooms.marks(room_id, member_id)
+
+    def notes(self, room_id: RoomId) -> dict[str, str]:
+        self._await_records(room_id)
+        return self._rooms.notes(room_id)
 
     def names(self, room_id: RoomId) -> list[str]:
         self._await_records(room_id)
@@ -342,27 +357,50 @@ class SqliteStore:
                     log.error("an event could not be delivered", exc_info=error)
 
     def _plan(self, journal: Journal) -> _Plan:
-        changes, filed, drops = plan = _Plan(Changes([], [], [], [], self._next_id, []), {}, {})
+        plan = _Plan(Changes.none(self._next_id), {}, {})
+        self._plan_rooms(journal, plan)
+        self._plan_records(journal, plan)
+        self._plan_events(journal, plan)
+        return plan
+
+    def _plan_rooms(self, journal: Journal, plan: _Plan) -> None:
         for room_id in journal.rooms:
             room, known = self._rooms.state(room_id), self._filed.get(room_id)
             if room is not None:
                 if known is None:
                     known = _Filed(self._next_number, 1, array("q"))
                     self._next_number += 1
-                filed[room_id] = known
+                plan.filed[room_id] = known
                 record = room.record
                 row = RoomRow(known.number, room_id, record.code, record, room.deadline)
-                changes.rooms.append(row)
+                plan.changes.rooms.append(row)
             elif known is not None:
-                changes.removed.append(known.number)
-                changes.dropped.extend(known.ids)
+                plan.changes.removed.append(known.number)
+                plan.changes.dropped.extend(known.ids)
+
+    def _plan_records(self, journal: Journal, plan: _Plan) -> None:
+        changes, filed = plan.changes, plan.filed
         for room_id, member_id in journal.members:
             room = self._rooms.state(room_id)
             member = room.members.get(member_id) if room is not None else None
             if room is not None and member is not None:
                 number = (filed.get(room_id) or self._filed[room_id]).number
                 is_member, came_with = member_id in room.names, room.here.get(member_id)
-                changes.members.append(MemberRow(number, member_id, member, is_member, came_with))
+                marks = room.marks.get(member_id, "")
+                row = MemberRow(number, member_id, member, is_member, came_with, marks)
+                changes.members.append(row)
+        for room_id, name in journal.notes:
+            room = self._rooms.state(room_id)
+            if room is not None:
+                number = (filed.get(room_id) or self._filed[room_id]).number
+                if name in room.notes:
+                    changes.notes.append(NoteRow(number, name, room.notes[name]))
+                else:
+                    changes.lifted.append((number, name))
+
+    def _plan_events(self, journal: Journal, plan: _Plan) -> None:
+        changes, filed, drops = plan
+        rewritten = dict(journal.rewritten)
         for room_id, seq, data in journal.events:
             known = filed.get(room_id)
             if known is None:
@@ -370,14 +408,16 @@ class SqliteStore:
                 if known is None or room is None:
                     continue  # made and removed, or removed
                 filed[room_id] = known
-            changes.events.append((known.number, seq, data))
+            changes.events.append((known.number, seq, rewritten.pop((room_id, seq), data)))
+        for (room_id, seq), data in rewritten.items():
+            if room_id in filed:
+                changes.rewritten.append((filed[room_id].id_of(seq), data))
         for room_id, known in filed.items():
             room = self._rooms.state(room_id)
             if room is not None and room.log.first_seq - known.first_seq >= _DELETED_AT_ONCE:
                 ids = known.before(room.log.first_seq)
                 changes.dropped.extend(ids)
                 drops[room_id] = len(ids)
-        return plan
 
     def _note(self, journal: Journal, plan: _Plan) -> None:
         """The plan has been carried out."""

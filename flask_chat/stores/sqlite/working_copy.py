@@ -2,11 +2,14 @@
 
 from array import array
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
 from flask_chat.domain.codes import Code
+from flask_chat.domain.errors import ChatError
 from flask_chat.domain.events import Event, HostChanged, MemberJoined, MessagePosted, RoomChanged
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
@@ -16,6 +19,8 @@ from flask_chat.stores.base import Appended, StoreError
 from flask_chat.stores.memory import Entry, KeyOf, Log, MemoryStore, RoomState
 from flask_chat.stores.sqlite.file import ChatFile
 
+Value = TypeVar("Value")
+
 
 class Journal:
     """What has changed since it was begun."""
@@ -24,6 +29,8 @@ class Journal:
         self.events: list[tuple[RoomId, int, bytes]] = []  # appended
         self.rooms: dict[RoomId, None] = {}  # made, changed, removed
         self.members: dict[tuple[RoomId, MemberId], None] = {}  # made, changed
+        self.notes: dict[tuple[RoomId, str], None] = {}  # made, changed, removed
+        self.rewritten: dict[tuple[RoomId, int], bytes] = {}  # events that are to be read otherwise
         self.codes: set[Code] = set()  # that lead elsewhere
         self.undo: list[Callable[[], object]] = []  # to be called backwards
         self.changed: set[RoomId] = set()  # rooms whose records these are, once closed
@@ -31,7 +38,7 @@ class Journal:
 
     def close(self) -> None:
         """Nothing more is added: name the rooms it is about."""
-        self.changed = {*self.rooms, *(room_id for room_id, _ in self.members)}
+        self.changed = {*self.rooms, *(room_id for room_id, _ in (*self.members, *self.notes))}
         self.grown = self.changed | {room_id for room_id, _, _ in self.events}
 
     @property
@@ -63,17 +70,24 @@ class WorkingCopy(MemoryStore):
         """All there is of a room, None when it has been removed."""
         return self._rooms.get(room_id)
 
-    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
+    def create_room(self, room: Room, host: Member, joined: MemberJoined, marks: str = "") -> None:
         journal = self.journal
         if room.code not in self._by_code and room.room_id not in self._rooms:
             journal.undo.append(partial(super().remove_room, room.room_id))
             journal.rooms[room.room_id] = None
             journal.codes.add(room.code)
-        super().create_room(room, host, joined)
+        super().create_room(room, host, joined, marks)
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
         self._note_member(self._room(room_id), member.member_id)
-        super().admit(room_id, member, joined)
+        super().admit(room_id, member, joined, marks)
+
+    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
+        before = self._room(room_id).notes.get(name)
+        if note != before:
+            self.journal.undo.append(partial(super().set_note, room_id, name, before))
+            self.journal.notes[room_id, name] = None
+            super().set_note(room_id, name, note)
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         before = self.deadline(room_id)
@@ -99,15 +113,29 @@ class WorkingCopy(MemoryStore):
             for subject in subjects_of(event):
                 self._note_member(room, subject)
             if isinstance(event, RoomChanged | HostChanged | RoomEndedEvent):
-                self.journal.undo.append(partial(_restore_record, room, room.record))
+                before = room.record, dict(room.spoke_at)
+                self.journal.undo.append(partial(_restore_record, room, *before))
                 self.journal.rooms[room.record.room_id] = None
         self.journal.undo.append(partial(self._take_back, log, log.last_seq + 1))
         return super()._add(room, event, key)
 
     def _note_member(self, room: RoomState, member_id: MemberId) -> None:
         before = room.members.get(member_id), room.names.get(member_id), room.here.get(member_id)
-        self.journal.undo.append(partial(_restore_member, room, member_id, *before))
+        marks = room.marks.get(member_id)
+        self.journal.undo.append(partial(_restore_member, room, member_id, *before, marks))
         self.journal.members[room.record.room_id, member_id] = None
+
+    def _take_turn(self, room: RoomState, event: MessagePosted) -> ChatError | None:
+        if room.record.slow_mode_seconds and event.by is not None:
+            before = room.spoke_at.get(event.by)
+            self.journal.undo.append(partial(_restore, room.spoke_at, event.by, before))
+        return super()._take_turn(room, event)
+
+    def _rewrite(self, room: RoomState, seq: int, data: bytes) -> None:
+        place = room.record.room_id, seq
+        self.journal.undo.append(partial(self._rewrite_back, room, seq, room.log.at(seq)))
+        self.journal.rewritten[place] = data
+        super()._rewrite(room, seq, data)
 
     def _drop_oldest(self, log: Log) -> Entry:
         entry = super()._drop_oldest(log)
@@ -123,6 +151,10 @@ class WorkingCopy(MemoryStore):
     def _put_back(self, log: Log, entry: Entry) -> None:
         log.put_back(entry)
         self._bytes += len(entry[0])
+
+    def _rewrite_back(self, room: RoomState, seq: int, data: bytes) -> None:
+        del self.journal.rewritten[room.record.room_id, seq]
+        super()._rewrite(room, seq, data)
 
     def _put_back_room(self, room: RoomState) -> None:
         room_id = room.record.room_id
@@ -149,12 +181,16 @@ class WorkingCopy(MemoryStore):
         for member in file.members():
             room = rooms[member.room]
             room.members[member.member_id] = member.record
+            if member.marks:
+                room.marks[member.member_id] = member.marks
             if member.is_member:
                 room.claim_name(member.record)
             if member.came_with is not None:
                 came.setdefault(member.room, []).append((member.came_with, member.member_id))
         for number, people in came.items():
             rooms[number].here = {member_id: seq for seq, member_id in sorted(people)}
+        for note in file.notes():
+            rooms[note.room].notes[note.name] = note.note
         for id_, number, seq, entry, is_last in _entries(file.events()):
             room = rooms[number]
             log = room.log
@@ -182,16 +218,15 @@ def _restore_member(
     record: Member | None,
     names: frozenset[str] | None,
     came_with: int | None,
+    marks: str | None,
 ) -> None:
     if room.names.get(member_id) != names:
         room.free_name(member_id)
         if names is not None:
             room.names[member_id] = names
             room.taken |= names
-    if record is None:
-        room.members.pop(member_id, None)
-    else:
-        room.members[member_id] = record
+    _restore(room.members, member_id, record)
+    _restore(room.marks, member_id, marks)
     if came_with is None:
         room.here.pop(member_id, None)
     elif room.here.get(member_id) != came_with:
@@ -199,9 +234,17 @@ def _restore_member(
         room.here = dict(sorted(room.here.items(), key=lambda each: each[1]))
 
 
-def _restore_record(room: RoomState, record: Room) -> None:
+def _restore_record(room: RoomState, record: Room, spoke_at: dict[MemberId, datetime]) -> None:
     room.record = record
+    room.spoke_at.update(spoke_at)
     room.has_ended = False  # nothing is appended to a log that has its last event
+
+
+def _restore(values: dict[MemberId, Value], member_id: MemberId, value: Value | None) -> None:
+    if value is None:
+        values.pop(member_id, None)
+    else:
+        values[member_id] = value
 
 
 class _Head(msgspec.Struct):
