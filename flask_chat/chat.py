@@ -5,7 +5,7 @@ A member is named by `Ref`, which a door has taken out of a checked member token
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -32,17 +32,14 @@ from flask_chat.domain.messages import Draft, check_draft
 from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.doors import Doors, Visitor
-from flask_chat.stores.base import Append, Appended, Page, Store
+from flask_chat.stores.base import Append, Appended, Store
+from flask_chat.stretches import newest_part, oldest_part
 from flask_chat.succession import Succession
 
 # A welcome without `after` brings this many events; more missed ones than a welcome can sensibly
 # carry are a reset.
 WELCOME_EVENTS = 100
 MISSED_EVENTS = 1000
-
-# What one answer brings at most, however few events that are: a connection may have twice as much
-# unsent before it is cut off, so that a room full of the longest messages can still be entered.
-ANSWER_BYTES = 512 * 1024
 
 # A page says so every two seconds while somebody types, and once when they stop.
 TYPING_BURST = 6
@@ -208,7 +205,7 @@ class Chat:
                 self._look_for_host(now.room)  # which may take time and bring an event: read again
             elif ref.member_id in found:
                 break  # else announced as gone, or removed, while we waited for the store
-        page = _newest_part(now.page)
+        page = newest_part(now.page)
         is_complete = now.is_complete and page.start == now.page.start
         return Welcome(
             room=now.room,
@@ -292,11 +289,11 @@ class Chat:
         """
         self.member(ref)
         if after is not None:
-            page = _oldest_part(self._store.read_after(ref.room_id, after, limit))
+            page = oldest_part(self._store.read_after(ref.room_id, after, limit))
             more = page.start + len(page.events) <= page.last_seq
             reset = page.start > after + 1
         else:
-            page = _newest_part(self._store.read_before(ref.room_id, before, limit))
+            page = newest_part(self._store.read_before(ref.room_id, before, limit))
             more, reset = page.start > page.first_seq, False
         return History(page.events, self._authors_of(ref.room_id, page.events), more, reset)
 
@@ -491,26 +488,3 @@ class Chat:
         return events.MemberLeft(
             at=moment(self._clock()), by=ref.member_id, member_id=ref.member_id, reason=reason
         )
-
-
-def _newest_part(page: Page) -> Page:
-    """The end of the page, as much of it as one answer may bring."""
-    count = _fitting(reversed(page.events))
-    left_out = len(page.events) - count
-    return page._replace(events=page.events[left_out:], start=page.start + left_out)
-
-
-def _oldest_part(page: Page) -> Page:
-    """The beginning of the page, as much of it as one answer may bring."""
-    return page._replace(events=page.events[: _fitting(page.events)])
-
-
-def _fitting(events: Iterable[bytes]) -> int:
-    """How many of these events one answer may bring: one at least."""
-    count, room_left = 0, ANSWER_BYTES
-    for event in events:
-        room_left -= len(event)
-        if room_left < 0 and count:
-            break
-        count += 1
-    return count

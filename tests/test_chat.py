@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_chat.chat import ANSWER_BYTES, MISSED_EVENTS, WELCOME_EVENTS, Admission, Chat, Ref
+from flask_chat.chat import MISSED_EVENTS, WELCOME_EVENTS, Admission, Chat, Ref
 from flask_chat.domain.codes import ALPHABET, Code
 from flask_chat.domain.errors import (
     CodeTaken,
@@ -37,6 +37,7 @@ from flask_chat.domain.messages import Draft
 from flask_chat.domain.rooms import RoomId
 from flask_chat.stores.base import Appended
 from flask_chat.stores.memory import MemoryStore
+from flask_chat.stretches import ANSWER_BYTES
 
 LEAVE_GRACE = 20
 ROOM_GRACE = 3_600

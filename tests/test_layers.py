@@ -43,6 +43,7 @@ PART_OF_MODULE = {
     "doors": "chat",
     "moderation": "chat",
     "passcodes": "chat",
+    "stretches": "chat",
     "succession": "chat",
     "backend": "app",
     "handover": "server",
