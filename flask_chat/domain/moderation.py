@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from msgspec import UNSET
 
-from flask_chat.domain.errors import ChatError, Forbidden, Invalid, Muted, SlowMode
+from flask_chat.domain.errors import ChatError, Forbidden, Invalid, Muted, NotFound, SlowMode
 from flask_chat.domain.members import NO_END, Member, MemberId, is_moderator, is_muted
 from flask_chat.domain.names import clean_line
 from flask_chat.domain.rooms import Room
@@ -86,6 +86,16 @@ def slowed(seconds: int, since: float) -> SlowMode | None:
         limit=seconds,
         retry_after_seconds=round(wait + 0.05, 1),
     )
+
+
+def no_such_person() -> NotFound:
+    """The refusal of what is about somebody who is no member."""
+    return NotFound("There is no such person in this room.", field="member_id")
+
+
+def no_such_message() -> NotFound:
+    """The refusal of what is about no message, or one that is not kept any more."""
+    return NotFound("There is no such message any more.", field="target")
 
 
 def lasting(seconds: int, at: datetime) -> datetime:

@@ -11,7 +11,6 @@ from flask_chat.domain.errors import (
     ChatError,
     CodeTaken,
     NameTaken,
-    NotFound,
     RoomEnded,
     RoomFull,
     ServerFull,
@@ -36,7 +35,7 @@ from flask_chat.domain.events import (
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId, is_moderator
-from flask_chat.domain.moderation import refused_to_speak
+from flask_chat.domain.moderation import no_such_message, no_such_person, refused_to_speak
 from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subjects_of
 from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot
@@ -363,7 +362,7 @@ class MemoryStore:
                 if says_nothing and getattr(event, "reason", "gone") == "gone":
                     return self._nothing_new(room)
             case MemberChanged() | MemberRemoved() if event.member_id not in room.names:
-                return NotFound("There is no such person in this room.", field="member_id")
+                return no_such_person()
             case MemberRenamed() if room.is_taken(event.name, event.member_id):
                 return NameTaken(field="name")
             case HostChanged():
@@ -376,7 +375,7 @@ class MemoryStore:
 
     def _change_host(self, room: RoomState, event: HostChanged) -> Appended | ChatError:
         if event.member_id not in room.names:
-            return NotFound("There is no such person in this room.", field="member_id")
+            return no_such_person()
         is_back = event.reason == "gone" and event.previous in room.here
         if is_back or event.previous != room.record.host_id:
             return self._nothing_new(room)
@@ -386,7 +385,7 @@ class MemoryStore:
         log = room.log
         target = decode_event(log.at(event.target)) if log.keeps(event.target) else None
         if not isinstance(target, MessagePosted):
-            return NotFound("There is no such message any more.", field="target")
+            return no_such_message()
         if target.removed:
             return self._nothing_new(room)
         self._rewrite(room, event.target, redacted(log.at(event.target)))

@@ -19,11 +19,13 @@ from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import (
     CodeTaken,
     NameTaken,
+    NotFound,
     RoomEnded,
     RoomFull,
     ServerFull,
     TokenInvalid,
 )
+from flask_chat.domain.events import MessageRemoved, redacted
 from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import RoomId
 from flask_chat.stores.base import Appended
@@ -106,6 +108,24 @@ class AnyStore(RuleBasedStateMachine):
         else:
             self._happened(room, answer)
             room.seq_by_key[person.member_id, key] = answer.seq
+
+    @rule(person=people, number=st.integers(0, 20))
+    def remove_message(self, person: Person, number: int) -> None:
+        room = self.model.get(person.room_id)
+        if room is None:
+            return
+        oldest = max(0, len(room.events) - self.kept)
+        message = room.events[number - 1] if oldest < number <= len(room.events) else b""
+        removal = MessageRemoved(at=AT, by=person.member_id, target=number)
+        if b"message_posted" not in message:
+            assert isinstance(self.place.refusal(person.room_id, removal), NotFound)
+            return
+        answer = self.place.does(person.room_id, removal)
+        if redacted(message) == message:
+            assert answer == Appended(len(room.events), b"", is_new=False)
+        else:
+            self._happened(room, answer)
+            room.events[number - 1] = redacted(message)
 
     @rule(person=people, reason=st.sampled_from(["left", "gone"]))
     def go(self, person: Person, reason: str) -> None:

@@ -15,6 +15,7 @@ from flask_chat.domain.events import (
     MemberJoined,
     MemberLeft,
     MessagePosted,
+    MessageRemoved,
     encode_event,
     numbered,
 )
@@ -33,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 # Redis does nothing else while a call runs, so one call takes only so many events.
 _EVENTS_PER_CALL = 100
+
+# Of these the second is known for what it is.
+_TWICE = MessagePosted | MessageRemoved | MemberJoined | MemberLeft
 
 Sink = Callable[[Appended | ChatError], None]  # gets the answer for one event
 
@@ -135,7 +139,7 @@ class _Call(Request):
         self._words += records.event_to_words(event, self._appender.limits)
         self._words.append(body)
         self.events.append((body, sink))
-        self.again = self.again and isinstance(event, MessagePosted | MemberJoined | MemberLeft)
+        self.again = self.again and isinstance(event, _TWICE)
 
     def command(self) -> tuple[Word, ...]:
         return tuple(self._words)

@@ -31,14 +31,14 @@ class Creator:
         self._limits = limits
         self._keys = Keys(link.prefix)
 
-    def create(self, room: Room, host: Member, body: bytes) -> None:
+    def create(self, room: Room, host: Member, marks: str, body: bytes) -> None:
         """Make the room with its first member. Raises CodeTaken or ServerFull."""
         self._claim(room.code, room.room_id)
         try:
             self._enlist(room.room_id)
             key = self._keys.room(room.room_id)
-            words = (*records.room_to_words(room), *records.member_to_words(host), body)
-            self._link.call(self._name("create"), key, *words)
+            words = (*records.room_to_words(room), *records.member_to_words(host, marks))
+            self._link.call(self._name("create"), key, *words, body)
             if not self._link.call(self._name("keep"), self._keys.code(room.code), room.room_id):
                 raise CodeTaken(field="code")  # all of this has taken longer than the claim holds
         except Exception:

@@ -1,10 +1,12 @@
 """How rooms, members and events are written down for rooms.lua, and read back."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec import UNSET, UnsetType
 
 from flask_chat.domain.errors import (
     ChatError,
@@ -15,18 +17,22 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import (
     Event,
+    HostChanged,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     MemberRemoved,
     MemberRenamed,
     MessagePosted,
+    MessageRemoved,
     RoomChanged,
 )
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId, Role
+from flask_chat.domain.moderation import muted, no_such_message, no_such_person, slowed
 from flask_chat.domain.names import name_keys
-from flask_chat.domain.rooms import Room, RoomId
+from flask_chat.domain.rooms import CHANGEABLE, Room, RoomId, changed_fields
 from flask_chat.stores.base import Page
 
 # Those who left keep a record, since their messages are still shown with their name. A room forgets
@@ -35,14 +41,18 @@ _RECORDS_PER_PLACE = 20
 
 _ROLES: dict[str, Role] = {"h": "host", "c": "cohost", "g": "guest"}
 
-_REFUSALS: dict[bytes, type[ChatError]] = {
+_REFUSALS: dict[bytes, Callable[[], ChatError]] = {
     b"room_ended": RoomEnded,
     b"token_invalid": TokenInvalid,
-    b"name_taken": NameTaken,
-    b"room_full": RoomFull,
+    b"no_person": no_such_person,
+    b"no_message": no_such_message,
 }
 
-_room_decoder = msgspec.json.Decoder(Room)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+# The fields of a room's hash that hold its record. The first does not change, and is always there.
+ROOM_FIELDS = ("record", "host", *CHANGEABLE)
 
 
 class Keys:
@@ -72,30 +82,46 @@ def places(limits: Limits) -> tuple[int, int]:
     return limit(most), limit(most * _RECORDS_PER_PLACE)
 
 
-def room_to_words(room: Room) -> tuple[bytes, str]:
-    """A room's record, and its topic beside it, since that changes."""
-    return msgspec.json.encode(replace(room, topic="")), room.topic
+def room_to_words(room: Room) -> tuple[bytes, str, str]:
+    """What of a room's record stays, its host, and what changes."""
+    fixed = {"room_id": room.room_id, "code": room.code, "created_at": room.created_at}
+    changeable = {name: getattr(room, name) for name in CHANGEABLE}
+    given = {name: value for name, value in changeable.items() if value}
+    return msgspec.json.encode(fixed), room.host_id, _changes(given)
 
 
-def room_from(record: bytes, topic: bytes) -> Room:
-    """The room's record."""
-    room = _room_decoder.decode(record)
-    return replace(room, topic=topic.decode()) if topic else room
+def room_from(values: Sequence[bytes | None]) -> Room:
+    """The room's record, of the values of ROOM_FIELDS."""
+    record, host, *changeable = values
+    assert record is not None
+    found = msgspec.json.decode(record)
+    found["host_id"] = (host or b"").decode()
+    for name, value in zip(CHANGEABLE, changeable, strict=True):
+        if value is not None:
+            found[name] = value.decode()
+    return msgspec.convert(found, Room, strict=False)
 
 
-def member_to_words(member: Member) -> tuple[str, str, str]:
-    """A member's id, record and name keys."""
-    record = f"{member.hue}|{member.role[0]}|{member.name}"
-    return member.member_id, record, keys_of(member.name)
+def member_to_words(member: Member, marks: str) -> tuple[str, str, str, str]:
+    """A member's id, record, name keys and marks."""
+    muted_until = _milliseconds(member.muted_until)
+    record = f"{member.hue}|{member.glyph}|{member.role[0]}|{muted_until}|{member.name}"
+    return member.member_id, record, keys_of(member.name), marks
 
 
 def member_from(member_id: bytes | str, record: bytes, *, here: bool) -> Member:
-    """The member of a record: the number they came with, hue, role and name."""
-    _, hue, role, name = record.decode().split("|", 3)
+    """The member of a record: the number they came with, hue, glyph, role, muted until, name."""
+    _, hue, glyph, role, muted_until, name = record.decode().split("|", 5)
     if isinstance(member_id, bytes):
         member_id = member_id.decode()
     return Member(
-        member_id=MemberId(member_id), name=name, hue=int(hue), role=_ROLES[role], here=here
+        member_id=MemberId(member_id),
+        name=name,
+        hue=int(hue),
+        glyph=int(glyph),
+        role=_ROLES[role],
+        here=here,
+        muted_until=_moment(muted_until) if muted_until else UNSET,
     )
 
 
@@ -106,7 +132,7 @@ def people_from(reply: list[Any]) -> list[Member]:
 
 def names_from(records: list[bytes]) -> list[str]:
     """Names in the order their members came, from records in any order."""
-    rows = [record.decode().split("|", 3) for record in records]
+    rows = [record.decode().split("|", 5) for record in records]
     return [name for *_, name in sorted(rows, key=lambda row: int(row[0]))]
 
 
@@ -123,23 +149,48 @@ def page_from(reply: list[Any]) -> Page:
 
 def event_to_words(event: Event, limits: Limits) -> tuple[str, str, str, str]:
     """The letter of an event and what rooms.lua needs to know of it, besides its body."""
-    end = repr(event.at.timestamp() + limits.room_grace_seconds)
     match event:
         case MessagePosted():
-            return "p", event.by or "", event.key, ""
+            return "p", event.by or "", event.key, _milliseconds(event.at)
+        case MessageRemoved():
+            return "d", f"{event.target}", "", ""
         case MemberJoined():
             return "j", event.member.member_id, "", ""
         case MemberLeft():
-            return "l", event.member_id, event.reason, end
+            return "l", event.member_id, event.reason, repr(ends_at(event, limits))
         case MemberRemoved():
-            return "x", event.member_id, "", end
+            return "x", event.member_id, "", repr(ends_at(event, limits))
         case MemberRenamed():
             return "r", event.member_id, event.name, keys_of(event.name)
-        case RoomChanged() if event.topic is not None:
-            return "t", event.topic, "", ""
+        case MemberChanged():
+            until = event.muted_until
+            muted_until = "kept" if until is UNSET else _milliseconds(until)
+            return "m", event.member_id, (event.role or "")[:1], muted_until
+        case HostChanged():
+            return "h", event.member_id, event.previous, event.reason
+        case RoomChanged():
+            return "c", _changes(changed_fields(event)), "", ""
         case RoomEndedEvent():
-            return "e", event.reason, "", repr(event.at.timestamp())
+            return "e", event.reason, "", repr(ends_at(event, limits))
     return "o", "", "", ""
+
+
+def _milliseconds(at: datetime | UnsetType | None) -> str:
+    """A time as whole milliseconds since 1970, exactly; empty for no time."""
+    return f"{(at - _EPOCH) // _MILLISECOND}" if at else ""
+
+
+def _moment(word: str | bytes) -> datetime:
+    return _EPOCH + timedelta(milliseconds=int(word))
+
+
+def _changes(values: Mapping[str, str | bool | int]) -> str:
+    """Fields of a room for `change_room` of rooms.lua."""
+    return "\0".join(f"{name}={_word(value)}" for name, value in values.items())
+
+
+def _word(value: str | bool | int) -> str:
+    return value if isinstance(value, str) else f"{int(value)}"
 
 
 def ends_at(event: Event, limits: Limits) -> float | None:
@@ -154,8 +205,15 @@ def ends_at(event: Event, limits: Limits) -> float | None:
 
 def refusal(word: bytes, limits: Limits) -> ChatError:
     """The error that a word of rooms.lua stands for."""
-    if word == b"name_taken":
-        return NameTaken(field="name")
-    if word == b"room_full":
-        return RoomFull(limit=limits.members_per_room)
+    match word.split(b":"):
+        case [b"name_taken"]:
+            return NameTaken(field="name")
+        case [b"room_full"]:
+            return RoomFull(limit=limits.members_per_room)
+        case [b"muted", until, at]:
+            return muted(_moment(until), _moment(at))
+        case [b"slow_mode", seconds, since]:
+            slow = slowed(int(seconds), int(since) / 1000)
+            assert slow is not None
+            return slow
     return _REFUSALS[word]()

@@ -2,17 +2,28 @@
 
 -- Rooms. All keys of a room are in one slot, {room_id}, and a call changes them all or none.
 --
---   chat:{room}       hash    record, topic, seq, bytes, ended, deadline, people
---                             m:<member>  order|hue|role|name     everybody there has been
+--   chat:{room}       hash    record, and beside it what changes: host, topic, locked, knock,
+--                             has_passcode, slow_mode_seconds, invites; absent for "", no and 0
+--                             seq, bytes, ended, deadline, people
+--                             removed  1 once a message was removed
+--                             m:<member>  order|hue|glyph|role|muted|name    everybody there has been
+--                                         muted: until when, in ms since 1970; empty for not
 --                             n:<member>  the keys of their name, NUL between    members only
 --                             k:<name key>  who has it
+--                             a:<member>  their marks, if they have any
 --   chat:{room}:log   stream  <seq>-1  e <the event's JSON>
 --   chat:{room}:keys  hash    <member>:<key> → seq, of the events that are kept
+--   chat:{room}:removed  hash  seq → what is read in place of a message that was removed
+--   chat:{room}:notes    hash  name → note
+--   chat:{room}:spoke    hash  member → when they spoke last, in ms since 1970; in slow mode only
 --   chat:{room}:here  zset    member → seq of the event they came with
 --   chat:{room}:bus   shard channel: events as they are kept, with line feeds between
 --
+-- Streams cannot be edited, so the log still has the text of a message that was removed, until that
+-- is forgotten like all events. Whoever hands events out puts `removed` in their place: `readable`.
+--
 -- The rules are those of stores/memory.py, and one test holds them to be the same. A refusal is a
--- word, which store.py next door turns into an error.
+-- word, with numbers behind colons; records.py next door turns it into an error.
 
 local function call(...) -- redis.call is not there yet while the library is loaded
   return redis.call(...)
@@ -32,6 +43,15 @@ local function key_of(data)
   local by = string.match(data, '^{"seq":%d+,"kind":"message_posted","at":"[^"]*","by":"([^"]*)"')
   local key = by and string.match(data, ',"key":"([^"]*)"')
   return key and (by .. ':' .. key)
+end
+
+-- What stays of a message that was removed, as domain/events.py has it; nil for all other kinds. The
+-- field behind the text is found as in key_of.
+local function redacted(data)
+  local head, rest = string.match(
+    data, '^({"seq":%d+,"kind":"message_posted","at":"[^"]*","by":"[^"]*",)("text":".*)}$'
+  )
+  return head and head .. '"text":""' .. string.match(rest, ',"key":".*$') .. ',"removed":true}'
 end
 
 local function author_of(data)
@@ -74,46 +94,88 @@ local function claim_name(room, member, keys)
   call('HSET', room, 'n:' .. member, keys)
 end
 
-local function drop_oldest(room, count)
-  local log, keys = keys_of(room)
-  local freed, known = 0, {}
+-- Change what is given of a member's record; nothing when there is none.
+local function change_person(room, member, role, muted, name)
+  local record = call('HGET', room, 'm:' .. member)
+  if record then
+    local head, old_role, old_muted, old_name = string.match(
+      record, '^([^|]*|[^|]*|[^|]*|)([^|]*)|([^|]*)|(.*)$'
+    )
+    local parts = { head .. (role or old_role), muted or old_muted, name or old_name }
+    call('HSET', room, 'm:' .. member, table.concat(parts, '|'))
+  end
+end
+
+-- Change the fields of a room that are given: name=value, NUL between.
+local function change_room(room, changes)
+  for _, change in ipairs(split(changes)) do
+    local name, value = string.match(change, '^([a-z_]+)=(.*)$')
+    call('HSET', room, name, value)
+  end
+end
+
+-- What is read of an event that is kept with these bytes.
+local function readable(state, seq, data)
+  return state.removed and call('HGET', state.room .. ':removed', seq) or data
+end
+
+-- Forget what is read in place of these events; how many bytes that frees.
+local function drop_removed(room, seqs)
+  local removed, freed = room .. ':removed', 0
+  for _, data in ipairs(call('HMGET', removed, unpack(seqs))) do
+    freed = freed + (data and #data or 0)
+  end
+  if freed > 0 then
+    call('HDEL', removed, unpack(seqs))
+  end
+  return freed
+end
+
+local function drop_oldest(state, count)
+  local log, keys = keys_of(state.room)
+  local freed, known, seqs = 0, {}, {}
   local oldest = call('XRANGE', log, '-', '+', 'COUNT', count)
-  for _, entry in ipairs(oldest) do
+  for i, entry in ipairs(oldest) do
     local data = entry[2][2]
     freed = freed + #data
     known[#known + 1] = key_of(data)
+    seqs[i] = string.match(entry[1], '^%d+')
   end
   if #known > 0 then
     call('HDEL', keys, unpack(known))
+  end
+  if state.removed then
+    freed = freed + drop_removed(state.room, seqs)
   end
   call('XTRIM', log, 'MAXLEN', call('XLEN', log) - #oldest)
   return freed
 end
 
 -- Forget the oldest events until all that is kept fits; the newest stays however large it is.
-local function trim(room, bytes, most_events, most_bytes)
-  local log = room .. ':log'
+local function trim(state, most_events, most_bytes)
+  local log, bytes = state.room .. ':log', state.bytes
   local count = call('XLEN', log)
   while most_events > 0 and count > most_events and count > 1 do
     local over = math.min(count - math.max(most_events, 1), 100)
-    bytes = bytes - drop_oldest(room, over)
+    bytes = bytes - drop_oldest(state, over)
     count = count - over
   end
   while most_bytes > 0 and bytes > most_bytes and count > 1 do
-    bytes = bytes - drop_oldest(room, 1)
+    bytes = bytes - drop_oldest(state, 1)
     count = count - 1
   end
   return bytes
 end
 
--- What an append works on; `told` is what the room will be told.
+-- What a call works on; `told` is what the room will be told.
 local function open(room)
-  local got = call('HMGET', room, 'seq', 'bytes', 'ended')
+  local got = call('HMGET', room, 'seq', 'bytes', 'ended', 'removed', 'slow_mode_seconds')
   if not got[1] then
     return nil
   end
   return {
-    room = room, seq = tonumber(got[1]), bytes = tonumber(got[2]), ended = got[3], told = {},
+    room = room, seq = tonumber(got[1]), bytes = tonumber(got[2]), ended = got[3],
+    removed = got[4], pause = tonumber(got[5] or 0), told = {},
   }
 end
 
@@ -134,7 +196,7 @@ local function finish(state, most_events, most_bytes)
   if #state.told == 0 then
     return
   end
-  state.bytes = trim(state.room, state.bytes, most_events, most_bytes)
+  state.bytes = trim(state, most_events, most_bytes)
   call('HSET', state.room, 'seq', state.seq, 'bytes', state.bytes)
   call('SPUBLISH', state.room .. ':bus', table.concat(state.told, '\n'))
 end
@@ -143,7 +205,8 @@ local function nothing_new(state)
   return { state.seq, '' }
 end
 
--- Events by their letter: p posted, j joined, l left, x removed, r renamed, t topic, e ended, o other.
+-- Events by their letter: p posted, d message removed, j joined, l left, x member removed, r renamed,
+-- m member changed, h host changed, c room changed, e ended, o other.
 -- Each gets (state, a, b, c, body) and gives the new number, {number, data} of what is known, or a word.
 local events = {}
 
@@ -155,25 +218,68 @@ local function went(state, member, deadline)
   end
 end
 
-function events.p(state, by, key, _, body)
-  local log, keys = keys_of(state.room)
+local function is_member(state, member)
+  return call('HEXISTS', state.room, 'n:' .. member) == 1
+end
+
+local function entry_at(state, seq)
+  local entry = call('XRANGE', state.room .. ':log', seq .. '-1', seq .. '-1')[1]
+  return entry and entry[2][2]
+end
+
+-- Why somebody with this record may not speak at that time. Where they may, slow mode counts from it.
+local function take_turn(state, by, record, at)
+  local role, muted = string.match(record, '^[^|]*|[^|]*|[^|]*|([^|]*)|([^|]*)|')
+  if muted ~= '' and tonumber(muted) > tonumber(at) then
+    return 'muted:' .. muted .. ':' .. at
+  end
+  if state.pause > 0 and role == 'g' then
+    local spoke = state.room .. ':spoke'
+    local since = tonumber(at) - tonumber(call('HGET', spoke, by) or '-inf')
+    if since < state.pause * 1000 then
+      return string.format('slow_mode:%d:%d', state.pause, since)
+    end
+    call('HSET', spoke, by, at)
+  end
+end
+
+function events.p(state, by, key, at, body)
+  local _, keys = keys_of(state.room)
   local known = call('HGET', keys, by .. ':' .. key)
   if known then
-    local entry = call('XRANGE', log, known .. '-1', known .. '-1')[1]
-    return { tonumber(known), entry[2][2] }
+    return { tonumber(known), readable(state, known, entry_at(state, known)) }
   end
   if state.ended then
     return 'room_ended'
   end
-  if call('HEXISTS', state.room, 'n:' .. by) == 0 then
+  local got = call('HMGET', state.room, 'n:' .. by, 'm:' .. by)
+  if not got[1] then
     return 'token_invalid'
   end
-  return add(state, body, by .. ':' .. key)
+  return take_turn(state, by, got[2], at) or add(state, body, by .. ':' .. key)
+end
+
+function events.d(state, target, _, _, body)
+  local seq, removed = tonumber(target), state.room .. ':removed'
+  local data = seq > 0 and seq <= state.seq and entry_at(state, target)
+  local kept = data and redacted(data)
+  if not kept then
+    return 'no_message'
+  end
+  if call('HSETNX', removed, target, kept) == 0 then
+    return nothing_new(state)
+  end
+  state.bytes = state.bytes + #kept
+  if not state.removed then
+    state.removed = '1'
+    call('HSET', state.room, 'removed', '1')
+  end
+  return add(state, body)
 end
 
 function events.j(state, member, _, _, body)
   local here = state.room .. ':here'
-  if call('HEXISTS', state.room, 'n:' .. member) == 0 then
+  if not is_member(state, member) then
     return 'token_invalid'
   end
   if call('ZSCORE', here, member) then
@@ -187,7 +293,7 @@ end
 
 function events.l(state, member, reason, deadline, body)
   local here = state.room .. ':here'
-  if call('HEXISTS', state.room, 'n:' .. member) == 0 then
+  if not is_member(state, member) then
     return 'token_invalid'
   end
   if reason == 'gone' and not call('ZSCORE', here, member) then
@@ -201,6 +307,9 @@ function events.l(state, member, reason, deadline, body)
 end
 
 function events.x(state, member, _, deadline, body)
+  if not is_member(state, member) then
+    return 'no_person'
+  end
   free_name(state.room, member)
   went(state, member, deadline)
   return add(state, body)
@@ -210,19 +319,42 @@ function events.r(state, member, name, keys, body)
   if is_taken(state.room, keys, member) then
     return 'name_taken'
   end
-  local old = call('HGET', state.room, 'm:' .. member)
-  if old then
-    local kept = string.match(old, '^[^|]*|[^|]*|[^|]*|')
-    call('HSET', state.room, 'm:' .. member, kept .. name)
-    if call('HEXISTS', state.room, 'n:' .. member) == 1 then
-      claim_name(state.room, member, keys)
-    end
+  change_person(state.room, member, nil, nil, name)
+  if is_member(state, member) then
+    claim_name(state.room, member, keys)
   end
   return add(state, body)
 end
 
-function events.t(state, topic, _, _, body)
-  call('HSET', state.room, 'topic', topic)
+-- An empty role stays as it is, and so does `muted` when it is "kept".
+function events.m(state, member, role, muted, body)
+  if not is_member(state, member) then
+    return 'no_person'
+  end
+  change_person(state.room, member, role ~= '' and role, muted ~= 'kept' and muted)
+  return add(state, body)
+end
+
+function events.h(state, member, previous, reason, body)
+  if not is_member(state, member) then
+    return 'no_person'
+  end
+  local is_back = reason == 'gone' and call('ZSCORE', state.room .. ':here', previous)
+  if is_back or previous ~= call('HGET', state.room, 'host') then
+    return nothing_new(state)
+  end
+  change_person(state.room, previous, reason == 'handed_over' and 'c' or 'g')
+  change_person(state.room, member, 'h', '')
+  call('HSET', state.room, 'host', member)
+  return add(state, body)
+end
+
+function events.c(state, changes, _, _, body)
+  change_room(state.room, changes)
+  state.pause = tonumber(call('HGET', state.room, 'slow_mode_seconds') or 0)
+  if state.pause == 0 then
+    call('UNLINK', state.room .. ':spoke')
+  end
   return add(state, body)
 end
 
@@ -262,9 +394,12 @@ local function append(keys, args)
   return answers
 end
 
-local function admit_to(state, member, person, name_keys, body)
+local function admit_to(state, member, person, name_keys, marks, body)
   local seq = add(state, body)
   call('HSET', state.room, 'm:' .. member, seq .. '|' .. person)
+  if marks ~= '' then
+    call('HSET', state.room, 'a:' .. member, marks)
+  end
   claim_name(state.room, member, name_keys)
   call('ZADD', state.room .. ':here', seq, member)
   call('HINCRBY', state.room, 'people', 1)
@@ -272,28 +407,29 @@ local function admit_to(state, member, person, name_keys, body)
   return seq
 end
 
--- create <room> record topic member person name_keys body: the number of its first event. Once more
--- with the same member changes nothing.
+-- create <room> record host changes member person name_keys marks body: the number of its first event.
+-- `changes` as in change_room. Once more with the same member changes nothing.
 local function create(keys, args)
   local room = keys[1]
   if call('EXISTS', room) == 1 then
     return 1
   end
-  call('HSET', room, 'record', args[1], 'topic', args[2], 'seq', 0, 'bytes', 0)
+  call('HSET', room, 'record', args[1], 'host', args[2], 'seq', 0, 'bytes', 0)
+  change_room(room, args[3])
   local state = open(room)
-  local seq = admit_to(state, args[3], args[4], args[5], args[6])
+  local seq = admit_to(state, args[4], args[5], args[6], args[7], args[8])
   finish(state, 0, 0)
   return seq
 end
 
--- admit <room> most_events most_bytes places records member person name_keys body
+-- admit <room> most_events most_bytes places records member person name_keys marks body
 local function admit(keys, args)
   local state = open(keys[1])
   if not state or state.ended then
     return 'room_ended'
   end
   local member = args[5]
-  if call('HEXISTS', state.room, 'n:' .. member) == 1 then
+  if is_member(state, member) then
     return { 0, 0 } -- the second time of one that was not known to have been carried out
   end
   if is_taken(state.room, args[7], member) then
@@ -305,7 +441,7 @@ local function admit(keys, args)
     return 'room_full'
   end
   local before = state.bytes
-  local seq = admit_to(state, member, args[6], args[7], args[8])
+  local seq = admit_to(state, member, args[6], args[7], args[8], args[9])
   finish(state, tonumber(args[1]), tonumber(args[2]))
   return { state.bytes - before, seq }
 end
@@ -314,19 +450,32 @@ end
 local function wipe(keys)
   local room = keys[1]
   local freed = tonumber(call('HGET', room, 'bytes') or 0)
-  call('UNLINK', room, keys_of(room))
+  call('UNLINK', room, room .. ':removed', room .. ':notes', room .. ':spoke', keys_of(room))
   return freed
 end
 
 -- shrink <room> bytes: forget about so many of the oldest; how many it was.
 local function shrink(keys, args)
-  local bytes = tonumber(call('HGET', keys[1], 'bytes') or 0)
-  if bytes == 0 then
+  local state = open(keys[1])
+  if not state or state.bytes == 0 then
     return 0
   end
-  local left = trim(keys[1], bytes, 0, math.max(bytes - tonumber(args[1]), 1))
+  local left = trim(state, 0, math.max(state.bytes - tonumber(args[1]), 1))
   call('HSET', keys[1], 'bytes', left)
-  return bytes - left
+  return state.bytes - left
+end
+
+-- note <room> name [note]: without a note there is none by this name.
+local function note(keys, args)
+  if call('EXISTS', keys[1]) == 0 then
+    return 'room_ended'
+  end
+  if args[2] then
+    call('HSET', keys[1] .. ':notes', args[1], args[2])
+  else
+    call('HDEL', keys[1] .. ':notes', args[1])
+  end
+  return 0
 end
 
 -- end_by <room> at: the deadline, "" for none. 0 when it was that already.
@@ -348,9 +497,22 @@ end
 
 -- Reading
 
+-- Put what is read of removed messages in the place of these events, of which the first is `first`.
+local function redact(room, found, first)
+  for from = 1, #found, 1000 do
+    local seqs = {}
+    for i = from, math.min(from + 999, #found) do
+      seqs[#seqs + 1] = first + i - 1
+    end
+    for i, data in ipairs(call('HMGET', room .. ':removed', unpack(seqs))) do
+      found[from + i - 1] = data or found[from + i - 1]
+    end
+  end
+end
+
 -- {events, start, first_seq, last_seq}
-local function page(room, seq, first, last)
-  local log = room .. ':log'
+local function page(state, first, last)
+  local log, seq = state.room .. ':log', state.seq
   local first_seq = seq - call('XLEN', log) + 1
   first = math.max(first, first_seq)
   last = math.min(last, seq)
@@ -359,16 +521,19 @@ local function page(room, seq, first, last)
     for _, entry in ipairs(call('XRANGE', log, first .. '-1', last .. '-1')) do
       found[#found + 1] = entry[2][2]
     end
+    if state.removed then
+      redact(state.room, found, first)
+    end
   end
   return { found, first, first_seq, seq }
 end
 
-local function page_before(room, seq, before, limit)
-  local last = math.min(before - 1, seq)
-  return page(room, seq, last - limit + 1, last)
+local function page_before(state, before, limit)
+  local last = math.min(before - 1, state.seq)
+  return page(state, last - limit + 1, last)
 end
 
--- {id, order|hue|role|name, is here} of each
+-- {id, order|hue|glyph|role|muted|name, is here} of each
 local function people(room, also)
   local here = call('ZRANGE', room .. ':here', 0, -1)
   local ids, is_here, fields = {}, {}, {}
@@ -399,37 +564,33 @@ local function people(room, also)
   return found
 end
 
-local function seq_of(room)
-  return tonumber(call('HGET', room, 'seq') or nil)
-end
-
 -- after <room> seq limit; before <room> seq limit
 local function after(keys, args)
-  local seq = seq_of(keys[1])
-  if not seq then
+  local state = open(keys[1])
+  if not state then
     return 'room_ended'
   end
-  local first = math.max(tonumber(args[1]) + 1, seq - call('XLEN', keys[1] .. ':log') + 1)
-  return page(keys[1], seq, first, first + tonumber(args[2]) - 1)
+  local first_seq = state.seq - call('XLEN', keys[1] .. ':log') + 1
+  local first = math.max(tonumber(args[1]) + 1, first_seq)
+  return page(state, first, first + tonumber(args[2]) - 1)
 end
 
 local function before(keys, args)
-  local seq = seq_of(keys[1])
-  return seq and page_before(keys[1], seq, tonumber(args[1]), tonumber(args[2])) or 'room_ended'
+  local state = open(keys[1])
+  return state and page_before(state, tonumber(args[1]), tonumber(args[2])) or 'room_ended'
 end
 
--- snapshot <room> after newest most: {record, topic, page, people, is complete}. Without `after`: -1
+-- snapshot <room> after newest most field…: {fields, page, people, is complete}. Without `after`: -1
 local function snapshot(keys, args)
-  local room = keys[1]
-  local got = call('HMGET', room, 'record', 'topic', 'seq')
-  if not got[1] then
+  local room, state = keys[1], open(keys[1])
+  if not state then
     return 'room_ended'
   end
-  local seq, since, most = tonumber(got[3]), tonumber(args[1]), tonumber(args[3])
+  local seq, since, most = state.seq, tonumber(args[1]), tonumber(args[3])
   local first_seq = seq - call('XLEN', room .. ':log') + 1
   local complete = since >= 0 and first_seq - 1 <= since and since <= seq and seq <= since + most
-  local found = complete and page(room, seq, since + 1, seq)
-    or page_before(room, seq, seq + 1, tonumber(args[2]))
+  local found = complete and page(state, since + 1, seq)
+    or page_before(state, seq + 1, tonumber(args[2]))
   local also, known = {}, {}
   for _, data in ipairs(found[1]) do
     local by = author_of(data)
@@ -438,7 +599,8 @@ local function snapshot(keys, args)
       also[#also + 1] = by
     end
   end
-  return { got[1], got[2], found, people(room, also), complete and 1 or 0 }
+  local fields = call('HMGET', room, unpack(args, 4))
+  return { fields, found, people(room, also), complete and 1 or 0 }
 end
 
 -- members <room> also…
@@ -458,7 +620,12 @@ local function member(keys, args)
   return { got[2], call('ZSCORE', keys[1] .. ':here', args[1]) and 1 or 0 }
 end
 
--- names <room>: order|hue|role|name of every member
+-- notes <room>: name, note, name, note…
+local function notes(keys)
+  return call('EXISTS', keys[1]) == 1 and call('HGETALL', keys[1] .. ':notes') or 'room_ended'
+end
+
+-- names <room>: order|hue|glyph|role|muted|name of every member
 local function names(keys)
   if call('EXISTS', keys[1]) == 0 then
     return 'room_ended'
@@ -562,6 +729,7 @@ writing('admit', admit)
 writing('wipe', wipe)
 writing('shrink', shrink)
 writing('end_by', end_by)
+writing('note', note)
 writing('claim', claim)
 writing('keep', keep)
 writing('release', release)
@@ -573,4 +741,5 @@ reading('before', before)
 reading('snapshot', snapshot)
 reading('members', members)
 reading('member', member)
+reading('notes', notes)
 reading('names', names)

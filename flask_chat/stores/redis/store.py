@@ -66,9 +66,9 @@ class RedisStore:
 
     # Rooms and codes
 
-    def create_room(self, room: Room, host: Member, joined: MemberJoined) -> None:
+    def create_room(self, room: Room, host: Member, joined: MemberJoined, marks: str = "") -> None:
         body = encode_event(joined)
-        self._creator.create(room, host, body)
+        self._creator.create(room, host, marks, body)
         self._grown(room.room_id, len(body) + len('"seq":1,'))
         self._publish(room.room_id, 1, numbered(body, 1))
 
@@ -81,8 +81,7 @@ class RedisStore:
             return None
 
     def room(self, room_id: RoomId) -> Room:
-        record, topic = self._fields(room_id, "record", "topic")
-        return records.room_from(record, topic)
+        return records.room_from(self._fields(room_id, *records.ROOM_FIELDS))
 
     def room_ids(self) -> list[RoomId]:
         found = self._link.ask(self._keys.rooms, "ZRANGE", self._keys.rooms, 0, -1).get()
@@ -98,9 +97,9 @@ class RedisStore:
 
     # Members
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined) -> None:
+    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
         body = encode_event(joined)
-        words = (*records.places(self._limits), *records.member_to_words(member), body)
+        words = (*records.places(self._limits), *records.member_to_words(member, marks), body)
         change, seq = self._call("admit", room_id, *self._appender.bounds, *words)
         if seq:
             self._grown(room_id, change)
@@ -112,6 +111,10 @@ class RedisStore:
 
     def members(self, room_id: RoomId, also: Collection[MemberId] = ()) -> list[Member]:
         return records.people_from(self._call("members", room_id, *dict.fromkeys(also)))
+
+    def marks(self, room_id: RoomId, member_id: MemberId) -> str:
+        _, marks = self._fields(room_id, "record", f"a:{member_id}")
+        return (marks or b"").decode()
 
     def names(self, room_id: RoomId) -> list[str]:
         return records.names_from(self._call("names", room_id))
@@ -143,12 +146,21 @@ class RedisStore:
 
     def snapshot(self, room_id: RoomId, after: int | None, *, newest: int, most: int) -> Snapshot:
         while True:
-            reply = self._call("snapshot", room_id, -1 if after is None else after, newest, most)
-            record, topic, found, people, is_complete = reply
+            words = (-1 if after is None else after, newest, most, *records.ROOM_FIELDS)
+            room, found, people, is_complete = self._call("snapshot", room_id, *words)
             page = records.page_from(found)
             if self._meet(room_id, page):
-                room = records.room_from(record, topic)
-                return Snapshot(room, page, records.people_from(people), bool(is_complete))
+                members = records.people_from(people)
+                return Snapshot(records.room_from(room), page, members, bool(is_complete))
+
+    # Notes
+
+    def notes(self, room_id: RoomId) -> dict[str, str]:
+        found = [word.decode() for word in self._call("notes", room_id)]
+        return dict(zip(found[::2], found[1::2], strict=True))
+
+    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
+        self._call("note", room_id, name, *(() if note is None else (note,)))
 
     # Deadlines
 
@@ -203,10 +215,10 @@ class RedisStore:
             raise records.refusal(reply, self._limits)
         return reply
 
-    def _fields(self, room_id: RoomId, *names: str) -> list[bytes]:
+    def _fields(self, room_id: RoomId, *names: str) -> list[bytes | None]:
         """Fields of a room's hash, of which the first is always there."""
         key = self._keys.room(room_id)
-        found: list[bytes] = self._link.ask(key, "HMGET", key, *names).get()
+        found: list[bytes | None] = self._link.ask(key, "HMGET", key, *names).get()
         if found[0] is None:
             raise RoomEnded
         return found
