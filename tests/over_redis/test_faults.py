@@ -205,6 +205,27 @@ def test_nobody_is_left_with_what_a_redis_has_lost(
     ada.sees("found")
 
 
+def test_a_message_removed_while_a_server_was_cut_off_is_no_loss(
+    make_node: MakeNode, make_town: MakeTown
+) -> None:
+    node = make_node()
+    town = make_town(node.url)
+    ada, grace = both(town)
+    target = ada.says("an error")["seq"]
+    grace.sees("an error")
+
+    town.servers[1].process.send_signal(signal.SIGSTOP)
+    node.ask("CLIENT", "KILL", "TYPE", "pubsub")
+    assert ada.asks("remove", {"target": target})["ok"]
+    town.servers[1].process.send_signal(signal.SIGCONT)
+
+    grace.sees_kind("message_removed", target=target)
+    assert ada.says("as I was saying")["ok"]
+    for person in (ada, grace):
+        person.sees("as I was saying")
+        assert len(person.welcomes) == 1
+
+
 def test_a_node_of_a_cluster_that_dies_is_replaced(
     make_node: MakeNode, make_town: MakeTown
 ) -> None:
