@@ -61,6 +61,7 @@ class Runtime:
     fanout: Fanout
     relay: Relay
     presence: Presence[Ref] | None
+    security: SecurityLog
     housekeeper: "gevent.Greenlet[..., None] | None" = None
     is_retired: bool = False
 
@@ -76,6 +77,10 @@ class Runtime:
     def retire(self) -> None:
         """From now on /health says that nobody should come here any more."""
         self.is_retired = True
+
+    def crowded(self, address: str) -> None:
+        """An address was refused a TCP connection, because it has too many."""
+        self.security.throttled("TCP connections", address)
 
     def stop(self, grace_seconds: float) -> None:
         """Close all connections in a way that lets clients come back, within the grace.
@@ -165,7 +170,8 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     app.extensions["csrf"].exempt(rest)  # REST takes no cookie, so there is nothing to forge
     app.register_blueprint(rest)
     app.register_blueprint(openapi.blueprint())
-    runtime = app.extensions["chat_runtime"] = Runtime(chat, store, fanout, relay, presence)
+    runtime = Runtime(chat, store, fanout, relay, presence, security)
+    app.extensions["chat_runtime"] = runtime
     app.register_blueprint(health.blueprint(lambda: runtime.is_retired))
     prefix = session_prefix(settings.node, worker)
     socketio = _socketio(app, settings, fanout, sites, rates, prefix, may_block=store.may_block)

@@ -10,13 +10,14 @@ import re
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
 import gevent.socket
@@ -58,6 +59,14 @@ class Deadlines:
     idle_seconds: float = 60.0  # between two requests on one connection
 
 
+class Peer(NamedTuple):
+    """The other end of a connection, and what to call when that is closed."""
+
+    host: str
+    port: int
+    closed: Callable[[], None]
+
+
 class ClientGoneError(ConnectionResetError):
     """The other side went away, or stopped reading, in the middle of a request."""
 
@@ -65,19 +74,21 @@ class ClientGoneError(ConnectionResetError):
 class Handler(WSGIHandler):
     """Serves the requests of one connection, one after the other.
 
-    `environ["chat.take_socket"]` is a callable for upgrades. It returns `(socket, data)`: a gevent
-    socket of its own for the connection, and the bytes that came after the head. From then on the
-    connection belongs to the caller: nothing the app returns is written to it, the server neither
-    closes it nor waits for it, and the deadlines are lifted. It works once per connection.
+    `environ["chat.take_socket"]` is a callable for upgrades. It returns `(socket, data, closed)`: a
+    gevent socket of its own for the connection, the bytes that came after the head, and what to
+    call, once, when the connection has been closed. From then on the connection belongs to whoever
+    took it: nothing the app returns is written to it, the server neither closes it nor waits for
+    it, and the deadlines are lifted. It works once per connection.
     `environ["chat.socket"]` is the socket itself, to watch it for the client hanging up.
     """
 
     server: "Server"
     socket: gevent.socket.socket | None  # type: ignore[assignment]
+    client_address: Peer  # type: ignore[assignment]
     environ: dict[str, Any]
 
     def __init__(
-        self, sock: gevent.socket.socket, address: Any, server: "Server", received: bytes = b""
+        self, sock: gevent.socket.socket, address: Peer, server: "Server", received: bytes = b""
     ) -> None:
         self.socket = sock
         self.client_address = address
@@ -102,6 +113,7 @@ class Handler(WSGIHandler):
             if self.socket is not None:
                 self.socket.close()
                 self.socket = None
+                self.client_address.closed()
 
     def handle_one_request(self) -> bool:  # type: ignore[override]
         """Read a request and answer it; True when another may follow.
@@ -300,7 +312,7 @@ class Handler(WSGIHandler):
         environ["chat.socket"] = self.socket
         return environ
 
-    def take_socket(self) -> tuple[gevent.socket.socket, bytes]:
+    def take_socket(self) -> tuple[gevent.socket.socket, bytes, Callable[[], None]]:
         """See the class. Raises RuntimeError for a connection that is taken or answered already."""
         old = self.socket
         if old is None or self.headers_sent:
@@ -310,7 +322,8 @@ class Handler(WSGIHandler):
         data, self._received = bytes(self._received), bytearray()
         family, kind, protocol = old.family, old.type, old.proto
         # The listener still holds the old object and will close it: an empty shell by then.
-        return gevent.socket.socket(family, kind, protocol, fileno=old.detach()), data
+        taken = gevent.socket.socket(family, kind, protocol, fileno=old.detach())
+        return taken, data, self.client_address.closed
 
     def handle_one_response(self) -> None:
         """Call the app and send what it returns."""

@@ -7,9 +7,10 @@ and no deadlines. What happens on a connection is in http1.py, addresses in addr
 import os
 import signal
 import socket
+import struct
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
@@ -22,8 +23,9 @@ from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 
 from flask_chat.addresses import CannotListenError, is_loopback, lan_address, listen, url_of
+from flask_chat.callers import Callers
 from flask_chat.handover import Handover
-from flask_chat.http1 import Deadlines, Handler
+from flask_chat.http1 import Deadlines, Handler, Peer
 from flask_chat.settings import Settings
 from flask_chat.workers import Supervisor, Worker
 
@@ -37,6 +39,8 @@ END_SECONDS = 9.5
 BODY_ENVELOPE_BYTES = 65_536
 PACKETS_PER_POLL = 16
 ACCEPT_PAUSE_SECONDS = 0.1
+REFUSED_AT_ONCE = 100  # before others have their turn
+RESET = struct.pack("ii", 1, 0)  # close without a farewell, which the kernel would wait for
 
 
 class App(Protocol):
@@ -44,7 +48,8 @@ class App(Protocol):
 
     The runtime has `start()` for its work in the background, `retire()`, from which on health
     checks fail, `stop(grace_seconds)`, which tells the connections and closes them within that
-    time, and `close()`, called when all requests are done.
+    time, and `close()`, called when all requests are done. `crowded(address)` is told who is
+    refused a connection because of having too many.
     """
 
     extensions: dict[str, Any]
@@ -65,9 +70,14 @@ class Server(WSGIServer):
         *,
         body_limit_bytes: float,
         deadlines: Deadlines,
+        callers: Callers | None = None,
+        when_crowded: Callable[[str], None] = lambda address: None,
         handover: Handover | None = None,
     ) -> None:
+        """`when_crowded` is told of each address that is refused one connection more."""
         self.handover = handover
+        self.callers = Callers() if callers is None else callers  # an empty one is false
+        self._when_crowded = when_crowded
         self.body_limit_bytes = body_limit_bytes
         self.deadlines = deadlines
         self.connections: set[Handler] = set()  # those with HTTP on them, not the taken ones
@@ -78,27 +88,42 @@ class Server(WSGIServer):
         environ = {"SERVER_NAME": host, "SERVER_PORT": str(port), "wsgi.errors": sys.stderr}
         super().__init__(listener, app, log=None, error_log=None, environ=environ)
 
-    def do_read(self) -> tuple[gevent.socket.socket, Any] | None:  # type: ignore[override]
-        """Take the next waiting connection, None when there is none."""
-        try:
-            accepted = cast(tuple[gevent.socket.socket, Any] | None, super().do_read())
-            if accepted is None:
+    def do_read(self) -> tuple[gevent.socket.socket, Peer] | None:  # type: ignore[override]
+        """Take the next waiting connection that may come in, None when there is none."""
+        for _ in range(REFUSED_AT_ONCE):
+            try:
+                accepted = cast(tuple[gevent.socket.socket, Any] | None, super().do_read())
+                if accepted is None:
+                    return None
+                sock, address = accepted
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except ConnectionError:  # gone before it was taken
                 return None
-            sock, (host, *rest) = accepted
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except ConnectionError:  # gone before it was taken
-            return None
-        except OSError as error:
-            self._pause(error)
-            return None
-        return sock, (host.removeprefix("::ffff:"), *rest)
+            except OSError as error:
+                self._pause(error)
+                return None
+            if peer := self._let_in(sock, address):
+                return sock, peer
+        return None
 
     def adopt(self, sock: gevent.socket.socket, received: bytes) -> None:
         """Serve a connection that another worker has begun to read."""
         with suppress(OSError):  # gone on the way
-            host, *rest = sock.getpeername()
-            address = (host.removeprefix("::ffff:"), *rest)
-            gevent.spawn(Handler(sock, address, self, received).handle)
+            if peer := self._let_in(sock, sock.getpeername()):
+                gevent.spawn(Handler(sock, peer, self, received).handle)
+
+    def _let_in(self, sock: gevent.socket.socket, address: tuple[str, int]) -> Peer | None:
+        """Count the connection; one too many of its address is closed, and that costs no more."""
+        host = address[0].removeprefix("::ffff:")
+        if not self.callers.is_counting:
+            return Peer(host, address[1], _nobody_counts)
+        if caller := self.callers.arrives(host):
+            return Peer(host, address[1], caller.leaves)
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        sock.close()
+        self._when_crowded(host)
+        return None
 
     def close_the_door(self) -> None:
         """Take the connections that wait already, and then no more."""
@@ -174,15 +199,17 @@ def serve(
         return 1
     _allow_many_connections()
     _log_failed_greenlets()
+    runtime = app.extensions["chat_runtime"]
     server = Server(
         listener,
         app,
         body_limit_bytes=_body_limit_bytes(settings),
         deadlines=deadlines or Deadlines(),
+        callers=_callers(settings),
+        when_crowded=runtime.crowded,
         handover=worker.handover if worker else None,
     )
     stopping = _stop_on_signals()
-    runtime = app.extensions["chat_runtime"]
     runtime.start()
     if worker:
         worker.waits_for_go()
@@ -215,6 +242,17 @@ def serve(
 def _body_limit_bytes(settings: Settings) -> float:
     packets = settings.limit("packet_limit_bytes") * PACKETS_PER_POLL
     return max(settings.limit("upload_limit_bytes"), packets) + BODY_ENVELOPE_BYTES
+
+
+def _callers(settings: Settings) -> Callers:
+    """Nobody is counted behind a proxy, where all connections come from its address."""
+    if settings.trusted_proxies:
+        return Callers()
+    return Callers(settings.limit("tcp_connections_per_address"))
+
+
+def _nobody_counts() -> None:
+    pass
 
 
 def _allow_many_connections() -> None:

@@ -278,6 +278,14 @@ class Settings:
     connections_per_address: int = whole(
         200, "connections", "The most open connections of one address.", lifts=True
     )
+    tcp_connections_per_address: int = whole(
+        2000,
+        "TCP connections",
+        "The most TCP connections of one address that a process keeps open, whatever goes over "
+        "them; more are closed at once. With trusted proxies nobody is counted, since all "
+        "connections are the proxy's then.",
+        lifts=True,
+    )
     upload_limit_bytes: int = whole(
         10_485_760, "bytes", "The largest file.", lowest=1024, lifts=True
     )

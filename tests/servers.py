@@ -28,6 +28,7 @@ LIFTED = {
     "failed_lookups_overall_per_minute": 0,
     "handshakes_per_minute": 0,
     "connections_per_address": 0,
+    "tcp_connections_per_address": 0,
 }
 
 

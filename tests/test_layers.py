@@ -46,6 +46,7 @@ PART_OF_MODULE = {
     "stretches": "chat",
     "succession": "chat",
     "backend": "app",
+    "callers": "server",
     "handover": "server",
     "http1": "server",
     "http_head": "server",

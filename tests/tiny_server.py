@@ -33,6 +33,9 @@ class Runtime:
     def retire(self) -> None:
         pass
 
+    def crowded(self, address: str) -> None:
+        print(f"crowded by {address}", flush=True)
+
     def stop(self, grace_seconds: float) -> None:
         print("runtime stopped", flush=True)
         if os.environ.get("NEVER_YIELD"):
@@ -74,7 +77,7 @@ def failing() -> Iterator[bytes]:
 
 def take(environ: dict[str, Any], *, wait: bool) -> Iterable[bytes]:
     """Take the connection over and echo, in this greenlet or in one of its own."""
-    sock, data = environ["chat.take_socket"]()
+    sock, data, closed = environ["chat.take_socket"]()
     nodelay = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     sock.sendall(b"taken nodelay=%d %s" % (bool(nodelay), data))
 
@@ -82,6 +85,7 @@ def take(environ: dict[str, Any], *, wait: bool) -> Iterable[bytes]:
         while data := sock.recv(1000):
             sock.sendall(data)
         sock.close()
+        closed()
 
     if wait:
         echo()

@@ -192,18 +192,35 @@ def _can_take(environ: dict[str, Any]) -> bool:
     )  # TLS ends before us, or not at all
 
 
+class _Socket(_raw_socket):  # type: ignore[misc, valid-type]
+    """A plain socket, for gevent's keeps two watchers for each, that tells when it is closed."""
+
+    __slots__ = ("closed",)
+
+    closed: Callable[[], None]
+
+    def close(self) -> None:
+        closed, self.closed = self.closed, _nobody_counts
+        super().close()
+        closed()
+
+
+def _nobody_counts() -> None:
+    pass
+
+
 def _take(environ: dict[str, Any]) -> tuple[Any, bytes]:
     """The raw socket of the request, ready for use, and what has been read from it already."""
     first = b""
     if "chat.take_socket" in environ:
-        taken, first = environ["chat.take_socket"]()
+        taken, first, closed = environ["chat.take_socket"]()
         fd = taken.detach()
     else:
         # gunicorn closes its socket when the worker's greenlet ends; ours is another descriptor
         taken = environ["gunicorn.socket"]
-        fd = os.dup(taken.fileno())
-    # the plain socket: gevent's keeps two watchers for each
-    sock = _raw_socket(taken.family, taken.type, taken.proto, fileno=fd)
+        fd, closed = os.dup(taken.fileno()), _nobody_counts
+    sock = _Socket(taken.family, taken.type, taken.proto, fileno=fd)
+    sock.closed = closed
     sock.setblocking(False)
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
