@@ -89,6 +89,7 @@ help: ## This list
 	@scripts/setup chromium
 	@scripts/setup proxies
 	@scripts/setup systemd
+	@scripts/setup network
 	@touch $@
 
 .setup/npm: .setup/venv package.json package-lock.json .npmrc
