@@ -224,7 +224,12 @@ def add_to(record: Record, browsers: Browsers) -> None:
     """Put what was typed into the record. Pages draw their own keys, so the text says which."""
     record.members |= browsers.members
     posted = {(e["by"], e["text"]): e for e in record.log if e["kind"] == "message_posted"}
-    first_seen = {one.seq: one.at for seen in record.seen.values() for one in reversed(seen)}
+    first_seen = {
+        one.seq: one.at
+        for seen in record.seen.values()
+        for one in reversed(seen)
+        if one.kind != "reset"
+    }
     for offer in browsers.offers:
         event = posted.get((browsers.members[offer.person], offer.text))
         if event is None:

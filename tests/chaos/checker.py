@@ -11,6 +11,10 @@ from typing import Any
 
 LIVE_SECONDS = 1.5  # on a good line everybody has an event this long after it was acknowledged
 RECOVERY_SECONDS = 5.0  # from the end of a fault to the next welcome
+STORE_BACK_SECONDS = 3.0  # from the moment the store is back until everything is live again
+# Somebody who went for good is announced within this of the end of their grace: a server counts as
+# dead after ten seconds, one that dies before it has told is replaced after fifteen.
+GONE_SECONDS = 10.0 + 15.0 + 5.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Seen:
-    """An event that somebody's client has handed on."""
+    """An event that somebody's client has handed on.
+
+    Of kind "reset": they were told to start anew from `seq`.
+    """
 
     seq: int
     kind: str
@@ -50,11 +57,14 @@ class Record:
     acknowledged: dict[str, tuple[int, float]] = field(default_factory=dict)  # key → seq, when
     failed: dict[str, str] = field(default_factory=dict)  # key → code of the refusal
     seen: dict[str, list[Seen]] = field(default_factory=dict)  # by person, as handed on
-    resets: dict[str, list[int]] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)  # person → member_id
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)
     welcomes: dict[str, list[float]] = field(default_factory=dict)  # when one had passed the proxy
     good: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # when lines were fine
+    away: list[Trouble] = field(default_factory=list)  # when the store was; nobody can come in then
+    gone: dict[str, float] = field(default_factory=dict)  # person → when they went for good
+    leave_grace_seconds: float = 20.0
+    may_reset: bool = False  # what was told, and never acknowledged, may be lost with a master
     log: list[dict[str, Any]] = field(default_factory=list)  # as REST gives it in the end
     ended_at: float = 0.0
     outboxes_left: dict[str, int] = field(default_factory=dict)  # person → posts still unsent
@@ -82,7 +92,9 @@ class Verdict:
         return sum(breach.kind in kinds for breach in self.breaches)
 
 
-def judge(record: Record, *, live: float = LIVE_SECONDS) -> Verdict:
+def judge(
+    record: Record, *, live: float = LIVE_SECONDS, recovery: float = RECOVERY_SECONDS
+) -> Verdict:
     """Hold a record against every promise."""
     breaches = [
         *_log_itself(record),
@@ -92,7 +104,7 @@ def judge(record: Record, *, live: float = LIVE_SECONDS) -> Verdict:
         *_presence(record),
     ]
     late, slowest_live, checks = _liveness(record, live)
-    slow, slowest, recoveries = _recoveries(record)
+    slow, slowest, recoveries = _recoveries(record, recovery)
     return Verdict([*breaches, *late, *slow], slowest, recoveries, slowest_live, checks)
 
 
@@ -147,48 +159,99 @@ def _what_people_saw(record: Record) -> Iterator[Breach]:
     joined = {e["by"]: e["seq"] for e in reversed(record.log) if e["kind"] == "member_joined"}
     last = len(record.log)
     for person, seen in record.seen.items():
-        before = joined.get(record.members[person], 1) - 1
-        known: set[int] = set()
+        before: int | None = joined.get(record.members[person], 1) - 1
+        *taken_back, valid = _between_resets(seen)
         for one in seen:
-            if one.seq in known:
-                yield Breach("doubled", f"{person} saw {one.seq} twice")
-            elif one.seq < before:
-                yield Breach("order", f"{person} saw {one.seq} after {before}")
-            elif one.seq > before + 1:
-                yield Breach("gap", f"{person} saw {one.seq} after {before}")
-            if key_of.get(one.seq) != (one.kind, one.key):
-                yield Breach("differs", f"{person} saw another {one.seq} than the log has")
-            known.add(one.seq)
-            before = max(before, one.seq)
-        if before < last:
-            yield Breach("lost", f"{person} saw events up to {before} of {last}")
-        for first in record.resets.get(person, []):
-            yield Breach("gap", f"{person} was told to start anew from {first}")
+            if one.kind == "reset" and not record.may_reset:
+                yield Breach("gap", f"{person} was told to start anew from {one.seq}")
+        for part in taken_back:
+            yield from _stretch(person, part, before, {})
+            before = None
+        if before is None:
+            before = valid[0].seq - 1 if valid else last
+        yield from _stretch(person, valid, before, key_of)
+        newest = max((one.seq for one in valid), default=before)
+        if newest < last:
+            yield Breach("lost", f"{person} saw events up to {newest} of {last}")
+
+
+def _between_resets(seen: list[Seen]) -> list[list[Seen]]:
+    """What somebody saw, in parts: all but the last were taken back by a reset."""
+    parts: list[list[Seen]] = [[]]
+    for one in seen:
+        if one.kind == "reset":
+            parts.append([])
+        else:
+            parts[-1].append(one)
+    return parts
+
+
+def _stretch(
+    person: str, seen: list[Seen], before: int | None, key_of: dict[int, tuple[str, str | None]]
+) -> Iterator[Breach]:
+    """Whether it goes on from `before` without holes, and, given a log, is what that has."""
+    known: set[int] = set()
+    for one in seen:
+        if before is None:
+            before = one.seq - 1
+        if one.seq in known:
+            yield Breach("doubled", f"{person} saw {one.seq} twice")
+        elif one.seq < before:
+            yield Breach("order", f"{person} saw {one.seq} after {before}")
+        elif one.seq > before + 1:
+            yield Breach("gap", f"{person} saw {one.seq} after {before}")
+        if key_of and key_of.get(one.seq) != (one.kind, one.key):
+            yield Breach("differs", f"{person} saw another {one.seq} than the log has")
+        known.add(one.seq)
+        before = max(before, one.seq)
 
 
 def _presence(record: Record) -> Iterator[Breach]:
-    """Nobody was away for longer than the grace, so nobody has left and nobody came back."""
+    """Who went for good is announced, in time and once, and nobody else: all others came back."""
     joined: Counter[str] = Counter()
     names = {member_id: person for person, member_id in record.members.items()}
+    told: dict[str, int] = {}  # person → seq of the event that says they are gone
     for event in record.log:
-        if event["kind"] == "member_left":
-            yield Breach("presence", f"{names.get(event['by'])} was announced as {event['reason']}")
+        person = names.get(event["by"], "somebody")
         if event["kind"] == "member_joined":
             joined[event["by"]] += 1
+        if event["kind"] == "member_left":
+            if person not in record.gone or person in told:
+                yield Breach("presence", f"{person} was announced as {event['reason']}")
+            told[person] = event["seq"]
     for member_id, times in joined.items():
         if times > 1:
             yield Breach("presence", f"{names.get(member_id)} was announced {times} times")
+    for person, at in record.gone.items():
+        yield from _announcement(record, person, at, told.get(person))
+
+
+def _announcement(record: Record, person: str, at: float, seq: int | None) -> Iterator[Breach]:
+    """Somebody who went at this time, announced by this event."""
+    due = at + record.leave_grace_seconds
+    away = sum(each.end - each.start for each in record.away if each.end > at)
+    if seq is None:
+        if record.ended_at > due + GONE_SECONDS + away:
+            yield Breach("presence", f"{person} went and was never announced")
+        return
+    told_at = min(one.at for seen in record.seen.values() for one in seen if one.seq == seq)
+    if told_at < due - 0.1:
+        yield Breach("presence", f"{person} was announced {due - told_at:.1f} s too early")
+    if told_at > due + GONE_SECONDS + away:
+        yield Breach("presence", f"{person} was announced {told_at - due:.1f} s after their grace")
 
 
 def _liveness(record: Record, live: float) -> tuple[list[Breach], float, int]:
     """Whoever has a line nothing was done to has each event in time."""
     breaches, slowest, checks = [], 0.0, 0
     known_at: dict[int, float] = dict(record.acknowledged.values())
+    key_of = {event["seq"]: event.get("key") for event in record.log}
     for person, seen in record.seen.items():
-        at_of = {}
+        at_of: dict[int, float] = {}
         for one in seen:
-            at_of.setdefault(one.seq, one.at)
-        good = sorted(record.good.get(person, []))
+            if one.kind != "reset" and one.key == key_of.get(one.seq):
+                at_of.setdefault(one.seq, one.at)
+        good = sorted(_without(record.good.get(person, []), record.away))
         for seq, known in known_at.items():
             # The stretch in which the event is known, or the first one after that.
             start = max(0, bisect_right(good, (known, float("inf"))) - 1)
@@ -206,7 +269,23 @@ def _liveness(record: Record, live: float) -> tuple[list[Breach], float, int]:
     return breaches, slowest, checks
 
 
-def _recoveries(record: Record) -> tuple[list[Breach], float, int]:
+def _without(
+    stretches: list[tuple[float, float]], away: list[Trouble]
+) -> Iterator[tuple[float, float]]:
+    """What is left of these stretches when the store is there, and has been for a while."""
+    for begin, end in stretches:
+        since = begin
+        for gap in sorted(away, key=lambda gap: gap.start):
+            back = gap.end + STORE_BACK_SECONDS
+            if gap.start < end and since < back:
+                if since < gap.start:
+                    yield since, gap.start
+                since = back
+        if since < end:
+            yield since, end
+
+
+def _recoveries(record: Record, bound: float) -> tuple[list[Breach], float, int]:
     """From the end of every trouble to the next welcome, unless the next trouble came before."""
     breaches, slowest, count = [], 0.0, 0
     for person, troubles in record.troubles.items():
@@ -219,14 +298,26 @@ def _recoveries(record: Record) -> tuple[list[Breach], float, int]:
             interrupted = any(
                 later.start <= back and later.end > trouble.end for later in ordered[number + 1 :]
             )
-            if interrupted or (not is_back and back - trouble.end <= RECOVERY_SECONDS):
+            took = back - _possible_from(trouble.end, back, record.away, bound)
+            if interrupted or (not is_back and took <= bound):
                 continue  # the later trouble is judged instead, or time was up
             count += 1
-            slowest = max(slowest, back - trouble.end)
-            if back - trouble.end > RECOVERY_SECONDS:
-                text = f"{person} took {back - trouble.end:.2f} s to come back after {trouble.what}"
+            slowest = max(slowest, took)
+            if took > bound:
+                text = f"{person} took {took:.2f} s to come back after {trouble.what}"
                 breaches.append(Breach("recovery", text))
     return breaches, slowest, count
+
+
+def _possible_from(end: float, back: float, away: list[Trouble], bound: float) -> float:
+    """When somebody can come back whose trouble was over at `end`: not while the store is away.
+
+    They have the whole bound from then on, but not if it had run out before.
+    """
+    for gap in sorted(away, key=lambda gap: gap.start):
+        if end < gap.end and gap.start < min(back, end + bound):
+            end = gap.end
+    return end
 
 
 def _oddities(numbers: list[int]) -> list[int]:

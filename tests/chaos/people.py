@@ -20,7 +20,6 @@ class Regular:
         self.name = name
         self.record = record
         self.seen = record.seen.setdefault(name, [])
-        self._resets = record.resets.setdefault(name, [])
         self._posts: queue.Queue[Post | None] = queue.Queue()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -66,7 +65,9 @@ class Regular:
         return not any(thread.is_alive() for thread in self._threads)
 
     def goes(self) -> None:
-        self.client.close()
+        """Cut the line, if there ever was one."""
+        if hasattr(self, "client"):
+            self.client.close()
 
     def _talk(self, chance: Random, pause_seconds: float) -> None:
         while not self._stopping.wait(chance.uniform(0, 2 * pause_seconds)):
@@ -88,10 +89,32 @@ class Regular:
     def _ears(self) -> dict[str, object]:
         return {
             "on_event": self._sees,
-            "on_reset": self._resets.append,
+            "on_reset": lambda seq: self._sees({"seq": seq, "kind": "reset"}),
             "patience_seconds": PATIENCE_SECONDS,
         }
 
     def _sees(self, event: dict[str, object]) -> None:
         seq, kind, key = event["seq"], event["kind"], event.get("key")
         self.seen.append(Seen(seq, kind, key, time.monotonic()))  # type: ignore[arg-type]
+
+
+class Passer:
+    """Somebody who comes straight to one server and is gone for good when it is."""
+
+    def __init__(self, name: str, url: str, code: str, record: Record) -> None:
+        self.name = name
+        self._record = record
+        self._client = RoomClient.join(url, code, name, patience_seconds=PATIENCE_SECONDS)
+        record.members[name] = self._client.me["member_id"]
+
+    @property
+    def is_connected(self) -> bool:
+        return self._client.is_connected
+
+    def goes(self) -> None:
+        """For good."""
+        self._record.gone[self.name] = time.monotonic()
+        self.closes()
+
+    def closes(self) -> None:
+        self._client.close()

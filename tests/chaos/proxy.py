@@ -1,8 +1,10 @@
-"""A TCP proxy that lets lines fail, in a process of its own: `python -m tests.chaos.proxy PORT`.
+"""A TCP proxy that lets lines fail, in a process of its own: `python -m tests.chaos.proxy SERVER…`.
 
-It reads Engine.IO and Socket.IO as it passes by, so that a fault hits an exact step. Commands come
-as JSON lines on standard input, records of what happened go out the same way, with times of the
-monotonic clock, which all processes of a machine share.
+With several servers (host:port) it is their load balancer too: each new connection of somebody goes
+to the next one, and to the one after that if there is no answer. It reads Engine.IO and Socket.IO
+as it passes by, so that a fault hits an exact step. Commands come as JSON lines on standard input,
+records of what happened go out the same way, with times of the monotonic clock, which all processes
+of a machine share.
 """
 
 import asyncio
@@ -21,6 +23,7 @@ from tests.chaos.faults import CUTS, Fault
 
 IDLE_SECONDS = 2.5  # an armed fault does not wait longer for its step
 EARLY_IDLE_SECONDS = 1.0
+CONNECT_SECONDS = 0.5  # a server that does not answer for so long is passed over
 
 UP_KINDS = {b"40": "connect", b"3": "pong", b"41": "goodbye"}
 DOWN_KINDS = {b"0{": "open", b"40": "connected", b"44": "refused", b"43": "ack", b"2": "ping"}
@@ -104,18 +107,20 @@ def _head_bytes(frame: bytes) -> int:
 
 
 class Assassin:
-    """Kills the server when a certain step passes by on any line."""
+    """Kills a process when a certain step passes by, on any line or on any to a certain server."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._step = ""
         self._delay = 0.0
+        self._server: int | None = None
 
-    def wait_for(self, step: str, pid: int, delay_seconds: float) -> None:
+    def wait_for(self, step: str, pid: int, delay_seconds: float, server: int | None) -> None:
         self._step, self._pid, self._delay = step, pid, delay_seconds
+        self._server = server
 
-    def passed(self, step: str) -> None:
-        if step == self._step:
+    def passed(self, step: str, server: int) -> None:
+        if step == self._step and self._server in (None, server):
             self._step = ""
             asyncio.get_running_loop().call_later(self._delay, self._kill, step)
 
@@ -162,16 +167,16 @@ class Connection:
         self._swap_held: bytes | None = None
         self._is_websocket = False
         self._closed = False
+        self._number = 0  # of the server
         self._wire = WireOrder()
 
     async def carry(
-        self, client: tuple[asyncio.StreamReader, asyncio.StreamWriter], upstream: int
+        self, client: tuple[asyncio.StreamReader, asyncio.StreamWriter], servers: list[int]
     ) -> None:
+        """Carry everything to the first of these servers that answers, and back."""
         self.client_reader, self.client = client
         self.tell("opened")
-        try:
-            self.server_reader, self.server = await asyncio.open_connection("127.0.0.1", upstream)
-        except OSError:
+        if not await self._reach(servers):
             self.tell("refused")
             _reset(self.client)
             return
@@ -194,6 +199,17 @@ class Connection:
             if self._fault is not None:
                 self.link.planned.appendleft(self._fault)  # it had no chance
             self.tell("closed")
+
+    async def _reach(self, servers: list[int]) -> bool:
+        for number in servers:
+            host, port = self.link.upstreams[number]
+            opening = asyncio.open_connection(host, port)
+            with suppress(OSError, TimeoutError):
+                self.server_reader, self.server = await asyncio.wait_for(opening, CONNECT_SECONDS)
+                self._number = number
+                self.tell("reached", server=number)
+                return True
+        return False
 
     def tell(self, what: str, **more: Any) -> None:
         record(what, link=self.link.name, connection=self.number, **more)
@@ -232,7 +248,7 @@ class Connection:
         fault = self._due(kind)
         if fault is None:
             await self._write(way, chunk, writer)
-            ASSASSIN.passed(kind)
+            ASSASSIN.passed(kind, self._number)
             if kind == "welcome" and not self._swallow[way]:
                 self.tell("welcomed")
             if self._swap_held is not None and kind == "event":
@@ -336,13 +352,14 @@ class Connection:
 
 
 class Link:
-    """Somebody's way to the server: a port of its own, and the faults that are planned for it."""
+    """Somebody's way to the servers: a port of its own, and the faults that are planned for it."""
 
-    def __init__(self, name: str, upstream: int) -> None:
+    def __init__(self, name: str, upstreams: list[tuple[str, int]], first: int) -> None:
         self.name = name
+        self.upstreams = upstreams
+        self._turn = first
         self.planned: deque[Fault] = deque()
         self.is_down = False
-        self._upstream = upstream
         self._connections: dict[int, Connection] = {}
         self._count = 0
 
@@ -364,11 +381,16 @@ class Link:
         number = self._count
         connection = self._connections[number] = Connection(self, number)
         try:
-            await connection.carry((reader, writer), self._upstream)
+            await connection.carry((reader, writer), self._servers_in_turn())
         except Exception as fault:
             record("crashed", fault=repr(fault))
         finally:
             del self._connections[number]
+
+    def _servers_in_turn(self) -> list[int]:
+        count = len(self.upstreams)
+        self._turn += 1
+        return [(self._turn + number) % count for number in range(count)]
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -386,7 +408,7 @@ def record(what: str, **more: Any) -> None:
     sys.stdout.flush()
 
 
-async def serve(upstream: int) -> None:
+async def serve(upstreams: list[tuple[str, int]]) -> None:
     links: dict[str, Link] = {}
     commands = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -396,12 +418,14 @@ async def serve(upstream: int) -> None:
         name = command.get("link", "")
         match command["do"]:
             case "listen":
-                links[name] = Link(name, upstream)
+                links[name] = Link(name, upstreams, first=len(links))
                 record("listening", link=name, port=await links[name].listen())
             case "plan":
                 links[name].planned.append(Fault(**command["fault"]))
             case "kill":
-                ASSASSIN.wait_for(command["step"], command["pid"], command["delay_seconds"])
+                ASSASSIN.wait_for(
+                    command["step"], command["pid"], command["delay_seconds"], command["server"]
+                )
             case "calm":
                 for link in links.values():
                     link.planned.clear()
@@ -417,4 +441,5 @@ async def serve(upstream: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    addresses = [address.rpartition(":") for address in sys.argv[1:]]
+    asyncio.run(serve([(host, int(port)) for host, _, port in addresses]))

@@ -1,9 +1,11 @@
-"""`make chaos`: ten people, bad lines, a server that dies, and a checker over everything.
+"""`make chaos`: ten people, bad lines, servers that die, and a checker over everything.
 
-    python -m tests.chaos.run [--seed N] [--kills 100] [--cuts 1000] [--outage-seconds 60]
+    python -m tests.chaos.run [--store sqlite|redis|sentinel|cluster|memory:] [--seed N]
+        [--servers 2] [--kills N] [--cuts N] [--redis-faults N] [--partitions N]
 
-Prints what was done and what was found; exits with 1 if any promise was broken. The same seed gives
-the same faults in the same order for each line; their moments depend on the machine.
+Without a store it is SQLite first and then Redis. Prints what was done and what was found; exits
+with 1 if any promise was broken. The same seed gives the same faults in the same order for each
+line; their moments depend on the machine.
 """
 
 import argparse
@@ -15,105 +17,34 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import requests
 
+from tests.chaos import network
 from tests.chaos.browsers import Browsers, add_to, judge_pages
-from tests.chaos.checker import LIVE_SECONDS, Breach, Offer, Record, Verdict, judge
-from tests.chaos.faults import CUTS, HOLES, TRICKS, faults_for
-from tests.chaos.people import NAMES, Regular
-from tests.chaos.world import Lines, Mortal, Proxy
+from tests.chaos.checker import GONE_SECONDS, Breach, Offer, Record, judge
+from tests.chaos.faults import CUTS, faults_for
+from tests.chaos.lines import Lines
+from tests.chaos.people import NAMES, Passer, Regular
+from tests.chaos.redis_world import Alone, Clustered, RedisWorld, Watching
+from tests.chaos.report import Plan, Report
+from tests.chaos.world import Mortal, Proxy
+from tests.over_redis.nodes import nodes
 
 POSTERS = 5
 SETTLE_SECONDS = 90  # after the faults: what has piled up is sent at the pace of the limits
 CATCH_UP_SECONDS = 15
-SLOWEST_KILL_PAUSE_SECONDS = 4.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much of everything."""
-
-    seed: int
-    store: str  # "sqlite" or "memory:"
-    cuts: int = 1000
-    kills: int = 100
-    stops: int = 10
-    outage_seconds: float = 60.0
-    quiet_seconds: float = 30.0  # cuts only, before the first kill
-    most_seconds: float = 720.0
-    fault_pause_seconds: float = 0.5
-    post_pause_seconds: float = 0.7
-    browsers: bool = True
-    live_seconds: float = LIVE_SECONDS
-
-
-@dataclass
-class Report:
-    """What was done, and what the checker says."""
-
-    plan: Plan
-    record: Record
-    verdict: Verdict
-    actions: Counter[str] = field(default_factory=Counter)
-    steps: Counter[str] = field(default_factory=Counter)
-    kills: int = 0
-    stops: int = 0
-    without_fault: int = 0
-    seconds: float = 0.0
-    slowest_start: float = 0.0
-    complaints: list[str] = field(default_factory=list)
-    pages: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def cuts(self) -> int:
-        return sum(self.actions[action] for action in CUTS)
-
-    @property
-    def is_good(self) -> bool:
-        return not self.verdict.breaches and not self.complaints
-
-    def text(self) -> str:
-        verdict, record = self.verdict, self.record
-        acknowledged = len(record.acknowledged)
-        seen = sum(map(len, record.seen.values()))
-        tell = {
-            "seed": str(self.plan.seed),
-            "store": self.plan.store,
-            "time": f"{self.seconds:.0f} s",
-            "messages": f"{len(record.offered)} posted, {acknowledged} acknowledged, {seen} seen",
-            "cuts": f"{self.cuts} ({_counts(self.actions, CUTS)})",
-            "black holes": _counts(self.actions, HOLES),
-            "tricks": _counts(self.actions, TRICKS),
-            "at": ", ".join(f"{step} {n}" for step, n in self.steps.most_common()),
-            "server": f"{self.kills} kill -9, {self.stops} SIGTERM, "
-            f"slowest start {self.slowest_start:.1f} s",
-            "browsers": ", ".join(f"{what} {n}" for what, n in sorted(self.pages.items())),
-            "lines lost without a fault": str(self.without_fault),
-            "lost": str(verdict.count("lost", "refused", "differs")),
-            "doubled": str(verdict.count("doubled")),
-            "out of order": str(verdict.count("order")),
-            "gaps": str(verdict.count("gap")),
-            "announced as left": str(verdict.count("presence")),
-            "late on a good line": f"{verdict.count('late')} of {verdict.live_checks}, "
-            f"slowest {verdict.slowest_live:.2f} s",
-            "slowest recovery": f"{verdict.slowest_recovery:.2f} s of {verdict.recoveries}, "
-            f"too slow: {verdict.count('recovery')}",
-        }
-        lines = [f"{name + ':':28}{value}" for name, value in tell.items()]
-        lines += [f"BREACH {breach.kind}: {breach.text}" for breach in verdict.breaches[:40]]
-        if len(verdict.breaches) > 40:
-            lines.append(f"… and {len(verdict.breaches) - 40} more")
-        lines += [f"COMPLAINT {complaint}" for complaint in self.complaints]
-        return "\n".join(lines)
+SLOWEST_PAUSE_SECONDS = 4.0
 
 
 class Chaos:
-    """One run, from an empty server to the verdict."""
+    """One run, from empty servers to the verdict."""
 
     def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None] = print) -> None:
         self._plan = plan
@@ -122,29 +53,54 @@ class Chaos:
         self._chance = Random(f"{plan.seed} server")
         self._started_at = time.monotonic()
         self._complaints: list[str] = []
-        store = f"sqlite:///{folder}/chat.db" if plan.store == "sqlite" else plan.store
-        self._server = Mortal(folder, store)
-        self._proxy = Proxy(self._server.port)
-        self._record = Record()
+        self._record = Record(
+            leave_grace_seconds=plan.leave_grace_seconds,
+            may_reset=plan.store in ("sentinel", "cluster"),
+        )
         self._people = [Regular(name, self._record) for name in NAMES]
+        self._passers: list[Passer] = []
         self._browsers: Browsers | None = None
+        self._redis: RedisWorld | None = None
+        self._servers: list[Mortal] = []
 
     def run(self) -> Report:
         """All of it."""
-        try:
+        with ExitStack() as stack:
+            self._build(stack)
             self._gather()
             self._torment()
             self._settle()
             self._read_log()
-        finally:
-            for person in self._people:
-                if hasattr(person, "client"):
-                    person.goes()
-            self._proxy.ends()
-            self._server.ends()
         return self._report()
 
     # What happens, in this order
+
+    def _build(self, stack: ExitStack) -> None:
+        plan = self._plan
+        homes = [network.HERE] * plan.servers
+        if plan.partitions:
+            homes = stack.enter_context(network.homes(plan.servers))
+        store = f"sqlite:///{self._folder}/chat.db" if plan.store == "sqlite" else plan.store
+        more: dict[str, object] = {"leave_grace_seconds": plan.leave_grace_seconds}
+        if plan.is_over_redis:
+            self._redis = self._make_redis(stack)
+            store = self._redis.url
+            more |= {"secret_key": "a key that all servers have", "allowed_origins": "*"}
+        for number, home in enumerate(homes):
+            self._servers.append(Mortal(self._folder, store, number, home, **more))
+            stack.callback(self._servers[-1].ends)
+        self._proxy = Proxy(*(server.address for server in self._servers))
+        stack.callback(self._proxy.ends)
+        stack.callback(self._everybody_goes)
+
+    def _make_redis(self, stack: ExitStack) -> RedisWorld:
+        make = stack.enter_context(nodes())
+        if self._plan.store == "sentinel":
+            return Watching(make)
+        if self._plan.store == "cluster":
+            return Clustered(make)
+        also = (network.HUB_ADDRESS,) if self._plan.partitions else ()
+        return Alone(make, ("127.0.0.1", *also))
 
     def _gather(self) -> None:
         links = {person.name: self._proxy.link(person.name) for person in self._people}
@@ -169,41 +125,75 @@ class Chaos:
             person.starts_posting(self._plan.seed, self._plan.post_pause_seconds)
 
     def _torment(self) -> None:
-        plan, server = self._plan, self._server
+        plan = self._plan
         time.sleep(min(plan.quiet_seconds, plan.most_seconds))
         has_outage = plan.outage_seconds == 0
-        signals = [signal.SIGKILL] * plan.kills + [signal.SIGTERM] * plan.stops
-        self._chance.shuffle(signals)
-        half = len(signals) // 2
+        agenda = self._agenda()
+        half = len(agenda) // 2
         said_at = 0.0
         while not self._is_over():
-            if signals:
-                time.sleep(self._chance.uniform(0.3, SLOWEST_KILL_PAUSE_SECONDS))
-                self._take_down(signals.pop())
+            if agenda:
+                time.sleep(self._chance.uniform(0.3, SLOWEST_PAUSE_SECONDS))
+                agenda.pop()()
             else:
                 time.sleep(0.5)
-            if not has_outage and len(signals) <= half:
+            if not has_outage and len(agenda) <= half:
                 has_outage = True
-                self._say(f"the server is away for {plan.outage_seconds:.0f} s")
-                server.goes_down(signal.SIGTERM, for_seconds=plan.outage_seconds)
-            if not signals and has_outage and self._cuts() >= plan.cuts:
+                self._outage(plan.outage_seconds)
+            if not agenda and has_outage and self._cuts() >= plan.cuts:
                 return
             if time.monotonic() - said_at > 20:
                 said_at = time.monotonic()
-                posted = len(self._record.offered)
                 self._say(
-                    f"{said_at - self._started_at:4.0f} s: {posted} posted, "
-                    f"{self._cuts()} cuts, {server.kills} kills"
+                    f"{said_at - self._started_at:4.0f} s: {len(self._record.offered)} posted, "
+                    f"{self._cuts()} cuts, {self._count('kills')} kills, {len(agenda)} to do"
                 )
+
+    def _agenda(self) -> list[Callable[[], None]]:
+        """All that is done to servers and to Redis, in an order of chance; the last comes first."""
+        plan, redis = self._plan, self._redis
+        agenda: list[Callable[[], None]] = [partial(self._take_down, signal.SIGKILL)] * plan.kills
+        agenda += [partial(self._take_down, signal.SIGTERM)] * plan.stops
+        agenda += [self._cut_off] * plan.partitions
+        if redis is not None:
+            faults = [redis.FAULTS[n % len(redis.FAULTS)] for n in range(plan.redis_faults)]
+            agenda += [partial(redis.strikes, each, self._chance, self._proxy) for each in faults]
+        self._chance.shuffle(agenda)
+        return agenda
 
     def _take_down(self, number: signal.Signals) -> None:
         """At any moment, or, which is where it hurts, while a post is on its way."""
         step = self._chance.choice((None, "post", "ack", "event", "connect"))
         delay = self._chance.choice((0.0, self._chance.uniform(0.0, 0.01)))
-        if step is None or number != signal.SIGKILL:
-            self._server.goes_down(number)
+        if number == signal.SIGTERM:  # each in turn
+            self._servers[self._count("stops") % len(self._servers)].goes_down(number)
+            return
+        server = self._some_server()
+        passer = None
+        if self._count("kills") < self._plan.goners:
+            passer = self._passes_by(server)
+        if step is None or passer is not None:
+            server.goes_down(number, then=passer.goes if passer is not None else None)
         else:
-            self._server.dies_at(step, self._proxy, delay)
+            server.dies_at(step, self._proxy, delay)
+
+    def _passes_by(self, server: Mortal) -> Passer:
+        name = f"Passer {len(self._passers) + 1}"
+        passer = Passer(name, server.url, self._people[0].client.code, self._record)
+        self._passers.append(passer)
+        _wait(lambda: passer.is_connected, 10, f"a welcome for {name}")
+        return passer
+
+    def _cut_off(self) -> None:
+        self._some_server().is_cut_off(self._chance.uniform(*self._plan.partition_seconds))
+
+    def _outage(self, seconds: float) -> None:
+        if self._redis is None:
+            self._say(f"the server is away for {seconds:.0f} s")
+            self._servers[0].goes_down(signal.SIGTERM, for_seconds=seconds)
+        else:
+            self._say(f"Redis is away for {seconds:.0f} s")
+            self._redis.is_away(seconds)
 
     def _settle(self) -> None:
         self._proxy.calms()
@@ -227,6 +217,12 @@ class Chaos:
         except Exception as error:
             self._complaints.append(f"the last word: {error!r}")
             return
+        gone = len(self._record.gone)
+        self._wait_or_complain(
+            lambda: sum(one.kind == "member_left" for one in poster.seen) >= gone,
+            self._plan.leave_grace_seconds + GONE_SECONDS if gone else 1,
+            "not everybody who went was announced",
+        )
         if self._browsers is not None:
             self._browsers.look(last.wait(0))
             if self._browsers.failure is not None:
@@ -234,7 +230,7 @@ class Chaos:
 
     def _read_log(self) -> None:
         poster = self._people[0].client
-        self._record.log = read_log(self._server.url, poster.code, poster.token)
+        self._record.log = read_log(self._servers[0].url, poster.code, poster.token)
         last = self._record.log[-1]["seq"]
         self._wait_or_complain(
             lambda: all(p.seen and p.seen[-1].seq >= last for p in self._people),
@@ -245,7 +241,10 @@ class Chaos:
         self._record.ended_at = time.monotonic()
 
     def _report(self) -> Report:
-        record, proxy, outages = self._record, self._proxy, self._server.outages
+        record, proxy = self._record, self._proxy
+        outages = [server.outages for server in self._servers]
+        if self._redis is not None:
+            record.away = self._redis.away
         actions: Counter[str] = Counter()
         steps: Counter[str] = Counter()
         for fault in proxy.struck():
@@ -261,7 +260,7 @@ class Chaos:
             without_fault += sum(at < ended for at in lines.without_fault)
         if self._browsers is not None:
             add_to(record, self._browsers)
-        verdict = judge(record, live=self._plan.live_seconds)
+        verdict = judge(record, live=self._plan.live_seconds, recovery=self._plan.recovery_seconds)
         verdict.breaches.extend(Breach("order", text) for text in proxy.misordered())
         if self._browsers is not None:
             verdict.breaches.extend(judge_pages(record, self._browsers))
@@ -274,16 +273,33 @@ class Chaos:
             verdict=verdict,
             actions=actions,
             steps=steps,
-            kills=self._server.kills,
-            stops=self._server.stops,
+            redis=self._redis.struck if self._redis is not None else Counter(),
+            kills=self._count("kills"),
+            stops=self._count("stops"),
+            partitions=self._count("partitions"),
             without_fault=without_fault,
             seconds=time.monotonic() - self._started_at,
-            slowest_start=self._server.slowest_start,
+            slowest_start=max(server.slowest_start for server in self._servers),
             pages=self._browsers.done if self._browsers is not None else {},
-            complaints=[*self._complaints, *proxy.crashes(), *self._server.faults_logged()[:5]],
+            complaints=[*self._complaints, *proxy.crashes(), *self._faults_logged()[:5]],
         )
 
     # Helpers
+
+    def _everybody_goes(self) -> None:
+        for person in self._people:
+            person.goes()
+        for passer in self._passers:
+            passer.closes()
+
+    def _faults_logged(self) -> list[str]:
+        return [line for server in self._servers for line in server.faults_logged()]
+
+    def _some_server(self) -> Mortal:
+        return self._servers[0] if len(self._servers) == 1 else self._chance.choice(self._servers)
+
+    def _count(self, what: str) -> int:
+        return sum(getattr(server, what) for server in self._servers)
 
     def _cuts(self) -> int:
         return sum(fault["action"] in CUTS for fault in self._proxy.struck())
@@ -325,32 +341,78 @@ def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.05)
 
 
-def _counts(counts: Counter[str], names: tuple[str, ...]) -> str:
-    return ", ".join(f"{name} {counts[name]}" for name in names)
+# What a run is like over each store, unless options say something else. Over Redis a long outage is
+# shorter than the grace: nobody is to be announced as gone in it.
+OVER_REDIS: dict[str, Any] = {
+    "servers": 2,
+    "cuts": 800,
+    "kills": 20,
+    "stops": 10,
+    "redis_faults": 120,
+    "goners": 4,
+    "outage_seconds": 12.0,
+    "quiet_seconds": 10.0,
+}
+STORES: dict[str, dict[str, Any]] = {
+    "sqlite": {},
+    "memory:": {"kills": 0, "stops": 0, "outage_seconds": 0.0},
+    "redis": OVER_REDIS | {"partitions": 6},
+    "sentinel": OVER_REDIS | {"redis_faults": 60, "kills": 10},
+    "cluster": OVER_REDIS | {"redis_faults": 60, "kills": 10},
+}
+
+
+def read_plans(words: list[str]) -> list[Plan]:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--store", choices=STORES, help="without it: sqlite, then redis")
+    for name in ("servers", "cuts", "kills", "stops", "redis-faults", "partitions", "goners"):
+        parser.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS)
+    for name in ("outage", "quiet", "most", "live", "recovery", "leave-grace"):
+        parser.add_argument(f"--{name}-seconds", type=float, default=argparse.SUPPRESS)
+    parser.add_argument(
+        "--no-browsers", dest="browsers", action="store_false", default=argparse.SUPPRESS
+    )
+    options = vars(parser.parse_args(words))
+    store = options.pop("store")
+    stores = [store] if store else ["sqlite", "redis"]
+    return [Plan(store=each, **{**STORES[each], **options}) for each in stores]
+
+
+def carry_out(plan: Plan) -> bool:
+    """Do it and print what was found; whether all promises were kept."""
+    print(f"chaos with --store {plan.store} --seed {plan.seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    report = Chaos(plan, folder, lambda text: print(text, flush=True)).run()
+    print(report.text(), flush=True)
+    if report.is_good:
+        shutil.rmtree(folder)
+    else:
+        print(f"logs and database are in {folder}", flush=True)
+    return report.is_good
+
+
+def carry_out_in_hub(plan: Plan, words: list[str]) -> bool:
+    """The same in a network of our own, where servers can be cut off, if there can be one."""
+    if why := network.missing():
+        print(f"no server is cut off: {why}", flush=True)
+        return carry_out(replace(plan, partitions=0))
+    chosen = [*words, f"--store={plan.store}", f"--seed={plan.seed}"]
+    return network.run_in_hub([sys.executable, "-m", "tests.chaos.run", *chosen]) == 0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
-    parser.add_argument("--store", default="sqlite", help="sqlite, or memory: without kills")
-    parser.add_argument("--cuts", type=int, default=1000)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--stops", type=int, default=10)
-    parser.add_argument("--outage-seconds", type=float, default=60.0)
-    parser.add_argument("--quiet-seconds", type=float, default=30.0)
-    parser.add_argument("--most-seconds", type=float, default=720.0)
-    parser.add_argument("--live-seconds", type=float, default=LIVE_SECONDS)
-    parser.add_argument("--no-browsers", dest="browsers", action="store_false")
-    options = parser.parse_args()
-    print(f"chaos with --seed {options.seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    report = Chaos(Plan(**vars(options)), folder, lambda text: print(text, flush=True)).run()
-    print(report.text())
-    if report.is_good:
-        shutil.rmtree(folder)
-        return 0
-    print(f"logs and database are in {folder}")
-    return 1
+    words = sys.argv[1:]
+    results = [
+        carry_out_in_hub(plan, words)
+        if plan.partitions and not network.is_inside()
+        else carry_out(plan)
+        for plan in read_plans(words)
+    ]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

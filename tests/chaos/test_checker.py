@@ -103,7 +103,7 @@ def the_log_has_a_hole(record: Record) -> None:
 
 
 def somebody_had_to_start_anew(record: Record) -> None:
-    record.resets["Grace"] = [4]
+    record.seen["Grace"].insert(2, Seen(4, "reset", None, 15.0))
 
 
 def the_text_is_another(record: Record) -> None:

@@ -36,7 +36,7 @@ def up(text: str) -> bytes:
 def talking(fault: Fault | None) -> Iterator[tuple[socket.socket, socket.socket, Proxy]]:
     """A client and a server, both ours, with the proxy between them and the handshake done."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        proxy = Proxy(listener.getsockname()[1])
+        proxy = Proxy(f"127.0.0.1:{listener.getsockname()[1]}")
         try:
             url = proxy.link("Ada")
             if fault is not None:

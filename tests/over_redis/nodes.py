@@ -73,7 +73,9 @@ class Node:
     def ask(self, *command: object) -> Any:
         """Send one command over a connection of its own."""
         password = self.options.get("requirepass")
-        client = redis.Redis(unix_socket_path=str(self.socket), password=password)
+        client = redis.Redis(
+            unix_socket_path=str(self.socket), password=password, socket_timeout=START_SECONDS
+        )
         with client:
             return client.execute_command(*command)
 
@@ -146,15 +148,16 @@ def free_ports(count: int) -> list[int]:
 class Watched:
     """A master, its replicas, and three Sentinels that watch them."""
 
-    def __init__(self, make: Callable[..., Node], replicas: int = 2) -> None:
+    def __init__(self, make: Callable[..., Node], replicas: int = 2, **options: object) -> None:
         ports = free_ports(4 + replicas)
-        self.master = make(ports[0])
+        self.master = make(ports[0], **options)
         self.replicas = [
-            make(port, replicaof=f"127.0.0.1 {ports[0]}") for port in ports[1 : 1 + replicas]
+            make(port, replicaof=f"127.0.0.1 {ports[0]}", **options)
+            for port in ports[1 : 1 + replicas]
         ]
         for replica in self.replicas:
             replica.waits_until(
-                lambda replica=replica: _replication(replica)["master_link_status"] == "up"
+                lambda replica=replica: replication(replica)["master_link_status"] == "up"
             )
         self.sentinels = [make(port, sentinel_of=ports[0]) for port in ports[1 + replicas :]]
         hosts = ",".join(f"127.0.0.1:{port}" for port in ports[1 + replicas :])
@@ -165,7 +168,7 @@ class Watched:
     def waits_for_takeover(self) -> None:
         """Wait until the Sentinels have made a replica the master."""
         self.replicas[0].waits_until(
-            lambda: any(_replication(replica)["role"] == "master" for replica in self.replicas)
+            lambda: any(replication(replica)["role"] == "master" for replica in self.replicas)
         )
 
 
@@ -174,7 +177,9 @@ def _is_ready(sentinel: Node) -> bool:
     return "3 usable" in str(sentinel.ask("SENTINEL", "CKQUORUM", "chat"))
 
 
-def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> list[Node]:
+def cluster(
+    make: Callable[..., Node], masters: int = 3, replicas: int = 1, **more: object
+) -> list[Node]:
     """A cluster; the masters come first."""
     ports = free_ports(masters * (1 + replicas))
     options = {
@@ -182,6 +187,7 @@ def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> l
         "cluster_node_timeout": 1000,
         "cluster_replica_validity_factor": 0,
         "cluster_require_full_coverage": "no",
+        **more,
     }
     made = [make(port, **options) for port in ports]
     size = 16384 // masters
@@ -193,7 +199,7 @@ def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> l
         node.ask("CLUSTER", "MEET", "127.0.0.1", made[0].port)
     for node in made:
         node.waits_until(
-            lambda node=node: f"cluster_known_nodes:{len(made)}".encode() in _info(node)
+            lambda node=node: f"cluster_known_nodes:{len(made)}".encode() in info(node)
         )
     ids = [node.ask("CLUSTER", "MYID").decode() for node in made]
     for number, node in enumerate(made[masters:]):
@@ -201,19 +207,21 @@ def cluster(make: Callable[..., Node], masters: int = 3, replicas: int = 1) -> l
             lambda node=node, n=number: node.ask("CLUSTER", "REPLICATE", ids[n % masters])
         )
     for node in made[masters:]:
-        node.waits_until(lambda node=node: _replication(node)["master_link_status"] == "up")
+        node.waits_until(lambda node=node: replication(node)["master_link_status"] == "up")
     for node in made:
-        node.waits_until(lambda node=node: b"cluster_state:ok" in _info(node))
+        node.waits_until(lambda node=node: b"cluster_state:ok" in info(node))
     return made
 
 
-def _replication(node: Node) -> dict[str, Any]:
+def replication(node: Node) -> dict[str, Any]:
+    """What it says of its role, its master and its replicas."""
     found = node.ask("INFO", "replication")
     assert isinstance(found, dict)
     return found
 
 
-def _info(node: Node) -> bytes:
+def info(node: Node) -> bytes:
+    """What a node of a cluster says of the cluster."""
     found = node.ask("CLUSTER", "INFO")
     if isinstance(found, dict):
         return "\n".join(f"{name}:{value}" for name, value in found.items()).encode()
