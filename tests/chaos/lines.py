@@ -1,4 +1,4 @@
-"""What the proxy's records say about one person's connections: when they were good, what hit them."""
+"""What the proxy's records say of one person's connections: when they were good, what hit them."""
 
 import signal
 from collections.abc import Sequence

@@ -144,6 +144,8 @@ class WireOrder:
             return None
         text = frame[_head_bytes(frame) :]
         argument = json.loads(text[text.index(b"[") :])[1]
+        if kind == "welcome" and argument.get("reset"):
+            self._last = None  # what was shown is taken back
         numbers = [e["seq"] for e in argument["events"]] if kind == "welcome" else [argument["seq"]]
         for number in numbers:
             last, self._last = self._last, number

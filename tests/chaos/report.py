@@ -24,6 +24,7 @@ class Plan:
     outage_seconds: float = 60.0
     quiet_seconds: float = 30.0  # cuts only, before the first kill
     most_seconds: float = 720.0
+    slowest_pause_seconds: float = 4.0  # between what is done to servers and to Redis
     fault_pause_seconds: float = 0.5
     post_pause_seconds: float = 0.7
     browsers: bool = True

@@ -40,7 +40,6 @@ from tests.over_redis.nodes import nodes
 POSTERS = 5
 SETTLE_SECONDS = 90  # after the faults: what has piled up is sent at the pace of the limits
 CATCH_UP_SECONDS = 15
-SLOWEST_PAUSE_SECONDS = 4.0
 
 
 class Chaos:
@@ -133,7 +132,7 @@ class Chaos:
         said_at = 0.0
         while not self._is_over():
             if agenda:
-                time.sleep(self._chance.uniform(0.3, SLOWEST_PAUSE_SECONDS))
+                time.sleep(self._chance.uniform(0.3, plan.slowest_pause_seconds))
                 agenda.pop()()
             else:
                 time.sleep(0.5)
@@ -371,8 +370,11 @@ def read_plans(words: list[str]) -> list[Plan]:
     parser.add_argument("--store", choices=STORES, help="without it: sqlite, then redis")
     for name in ("servers", "cuts", "kills", "stops", "redis-faults", "partitions", "goners"):
         parser.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS)
-    for name in ("outage", "quiet", "most", "live", "recovery", "leave-grace"):
+    for name in ("outage", "quiet", "most", "live", "recovery", "leave-grace", "slowest-pause"):
         parser.add_argument(f"--{name}-seconds", type=float, default=argparse.SUPPRESS)
+    parser.add_argument(
+        "--partition-seconds", type=float, nargs=2, default=argparse.SUPPRESS, metavar="N"
+    )
     parser.add_argument(
         "--no-browsers", dest="browsers", action="store_false", default=argparse.SUPPRESS
     )

@@ -35,8 +35,10 @@ class Sabotage:
     found_as: set[str]  # any of these kinds of breach
     edits: tuple[Edit, ...]
     kills: int = 0
+    options: tuple[str, ...] = ()  # of the run, besides
 
 
+REDIS = ("--store=redis", "--partitions=0", "--goners=0", "--redis-faults=24")
 STORE = "flask_chat/stores/sqlite/store.py"
 
 SABOTAGE = (
@@ -207,6 +209,95 @@ SABOTAGE = (
             Edit("flask_chat/client/keeper.py", "\nLONGEST_PAUSE_SECONDS = 3.0", "\n_ = 3.0"),
         ),
     ),
+    Sabotage(
+        "pass over a hole of the bus, over Redis",
+        {"order"},
+        (
+            Edit(
+                "flask_chat/delivery/bus.py",
+                "if feed.last is None or seq > feed.last + 1:",
+                "if feed.last is None:",
+            ),
+            Edit(
+                "flask_chat/delivery/bus.py",
+                "elif seq == feed.last + 1:",
+                "elif seq > feed.last:",
+            ),
+            Edit(
+                "flask_chat/delivery/bus.py",
+                "self._deliver(feed, feed.last + 1, data)",
+                "self._deliver(feed, int(data[7 : data.index(b',', 7)]), data)",
+            ),
+        ),
+        options=REDIS,
+    ),
+    Sabotage(
+        "look for nothing that was missed, over Redis",
+        {"late", "lost"},
+        (
+            Edit(
+                "flask_chat/delivery/bus.py",
+                "        if feed.pending:\n            self._read_soon(feed)",
+                "        pass",
+            ),
+            Edit("flask_chat/redis_link/ear.py", "self._ears.when_heard(channel)", "pass"),
+        ),
+        options=REDIS,
+    ),
+    Sabotage(
+        "forget the keys of posts, over Redis",
+        {"doubled"},
+        (
+            Edit(
+                "flask_chat/stores/redis/rooms.lua",
+                "local known = call('HGET', keys, by .. ':' .. key)",
+                "local known = call('HGET', keys, '')",
+            ),
+        ),
+        options=REDIS,
+    ),
+    Sabotage(
+        "acknowledge what Redis has not answered",
+        {"lost", "differs", "order"},
+        (
+            Edit(
+                "flask_chat/stores/redis/appending.py",
+                "        self._appender.over(self, lambda: self._answer([refusal for _ in "
+                "self.events]))\n\n    def _done",
+                "        self._appender.over(self, lambda: self._answer(\n"
+                "            [Appended(1, body, is_new=True) for body, _ in self.events]))\n\n"
+                "    def _done",
+            ),
+        ),
+        options=REDIS,
+    ),
+    Sabotage(
+        "wait for no replica",
+        {"lost", "differs", "order"},
+        (
+            Edit(
+                "flask_chat/redis_link/line.py",
+                "        if not isinstance(reached, int) or reached < self._replicas:",
+                "        if not isinstance(reached, int):",
+            ),
+            # So long that no post is refused for it, and so short that none waits for it.
+            Edit("flask_chat/redis_link/line.py", "_REPLICAS_MS = 1000", "_REPLICAS_MS = 1"),
+        ),
+        options=("--store=sentinel", "--goners=0", "--redis-faults=18", "--most-seconds=240"),
+    ),
+    Sabotage(
+        "tell nobody of those whose server has died",
+        {"presence"},
+        (
+            Edit(
+                "flask_chat/delivery/shared_presence.py",
+                "            self._drop(server)",
+                "            pass",
+            ),
+        ),
+        kills=2,
+        options=(*REDIS, "--redis-faults=0", "--goners=2", "--leave-grace-seconds=8"),
+    ),
 )
 
 
@@ -238,6 +329,7 @@ def _run(folder: Path, sabotage: Sabotage, seed: int) -> set[str]:
     command = [sys.executable, "-m", "tests.chaos.run", f"--seed={seed}", "--no-browsers"]
     command += ["--outage-seconds=0", "--quiet-seconds=15", "--most-seconds=90"]
     command += ["--cuts=60", f"--kills={sabotage.kills}", "--stops=0"]
+    command += sabotage.options or ("--store=sqlite",)
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     output = run.stdout + run.stderr
     for kept in re.findall(r"logs and database are in (/\S+)", output):

@@ -36,6 +36,16 @@ def good_record() -> Record:
     return record
 
 
+def somebody_goes(record: Record) -> None:
+    """Mallory, at 30, with a grace of 20; all is over at 120."""
+    record.members["Mallory"] = "m-mallory"
+    record.gone["Mallory"] = 30.0
+    record.log.append({"seq": 7, "kind": "member_left", "by": "m-mallory", "reason": "gone"})
+    for seen in record.seen.values():
+        seen.append(Seen(7, "member_left", None, 52.0))
+    record.ended_at = 120.0
+
+
 def test_a_good_record_passes() -> None:
     verdict = judge(good_record())
 
@@ -157,6 +167,23 @@ def somebody_was_announced_again(record: Record) -> None:
         seen.append(Seen(7, "member_joined", None, 28.2))
 
 
+def somebody_who_went_was_never_announced(record: Record) -> None:
+    somebody_goes(record)
+    del record.log[-1]
+    for seen in record.seen.values():
+        del seen[-1]
+
+
+def somebody_who_went_was_announced_too_early(record: Record) -> None:
+    somebody_goes(record)
+    record.gone["Mallory"] += 10
+
+
+def somebody_who_went_was_announced_too_late(record: Record) -> None:
+    somebody_goes(record)
+    record.gone["Mallory"] -= 60
+
+
 @pytest.mark.parametrize(
     ("doctor", "kind"),
     [
@@ -184,6 +211,9 @@ def somebody_was_announced_again(record: Record) -> None:
         (somebody_never_came_back, "recovery"),
         (somebody_was_announced_as_gone, "presence"),
         (somebody_was_announced_again, "presence"),
+        (somebody_who_went_was_never_announced, "presence"),
+        (somebody_who_went_was_announced_too_early, "presence"),
+        (somebody_who_went_was_announced_too_late, "presence"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -205,3 +235,65 @@ def test_a_trouble_within_a_trouble_starts_the_clock_again() -> None:
 
     assert verdict.breaches == []
     assert verdict.slowest_recovery == pytest.approx(4.5)
+
+
+def test_who_went_for_good_is_announced() -> None:
+    record = good_record()
+    somebody_goes(record)
+
+    assert judge(record).breaches == []
+
+
+def test_nobody_can_come_back_while_the_store_is_away() -> None:
+    record = good_record()
+    record.away = [Trouble(10.5, 16.0, "Redis killed")]
+    record.welcomes["Grace"][1] = 20.5
+    record.good["Grace"][1] = (20.5, INFINITE)
+
+    verdict = judge(record)
+
+    assert verdict.breaches == []
+    assert verdict.slowest_recovery == pytest.approx(4.5)
+
+
+def test_a_store_that_goes_away_when_it_is_too_late_excuses_nothing() -> None:
+    record = good_record()
+    record.away = [Trouble(15.5, 16.0, "Redis killed")]
+    record.welcomes["Grace"][1] = 17.0
+    record.good["Grace"][1] = (17.0, INFINITE)
+
+    assert [breach.kind for breach in judge(record).breaches] == ["recovery"]
+
+
+def test_what_comes_while_the_store_is_away_may_come_later() -> None:
+    record = good_record()
+    record.away = [Trouble(16.0, 18.0, "Redis frozen")]
+    record.seen["Ada"][3] = replace(record.seen["Ada"][3], at=20.0)
+
+    assert judge(record).breaches == []
+
+
+def with_a_reset(record: Record) -> Record:
+    """Grace saw a 5 that was lost with its master, was told, and then saw the 5 that there is."""
+    record.may_reset = True
+    seen = record.seen["Grace"]
+    seen[3:3] = [Seen(5, "message_posted", "phantom", 20.1), Seen(4, "reset", None, 20.15), seen[2]]
+    return record
+
+
+def test_what_was_taken_back_may_be_something_else_afterwards() -> None:
+    assert judge(with_a_reset(good_record())).breaches == []
+
+
+def test_what_was_lost_is_taken_back_with_a_word() -> None:
+    record = with_a_reset(good_record())
+    record.seen["Grace"] = [one for one in record.seen["Grace"] if one.kind != "reset"]
+
+    assert {breach.kind for breach in judge(record).breaches} >= {"doubled", "differs"}
+
+
+def test_a_hole_before_a_reset_is_one_all_the_same() -> None:
+    record = with_a_reset(good_record())
+    del record.seen["Grace"][2]
+
+    assert "gap" in {breach.kind for breach in judge(record).breaches}
