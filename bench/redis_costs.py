@@ -82,6 +82,13 @@ def weigh(node: Node, place: Place, link: Link) -> None:
     print(f"an event of {size} bytes of JSON: {(memory(node) - before) / count:.0f} bytes")
 
     before = memory(node)
+    for host in hosts:
+        for target in range(PEOPLE + 1, PEOPLE + 11):
+            place.removes(host, target)
+    each = (memory(node) - before) / ROOMS / 10
+    print(f"a message removed: {each:.0f} bytes (with the event)")
+
+    before = memory(node)
     presence = SharedPresence(link, 20, lambda a, b: (a, b))
     pool = [gevent.spawn(presence.connected, (w.room_id, w.member_id)) for p in rooms for w in p]
     gevent.joinall(pool, raise_error=True)

@@ -6,8 +6,11 @@ import pytest
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import CodeTaken, Unavailable
+from flask_chat.domain.events import decode_event
+from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.redis_link.link import Link
+from flask_chat.stores.base import Publish
 from flask_chat.stores.redis.store import RedisStore
 from tests.over_redis.conftest import MakeNode
 from tests.over_redis.nodes import Node
@@ -109,6 +112,38 @@ def test_a_room_half_removed_is_removed_by_the_next_who_looks(
 
     assert place.store.room_ids() == []
     assert node.ask("KEYS", "chat:*") in ([], [b"chat:bytes"])
+
+
+def test_nothing_is_left_of_a_removed_room(node: Node, place: Place) -> None:
+    ada = place.opens("Ada")
+    grace = place.joins(ada.room_id, "Grace", "marks")
+    place.store.set_note(ada.room_id, "passcode", "hash")
+    place.changes_room(ada, slow_mode_seconds=10)
+    place.removes(ada, place.says(grace, "Hello").seq)
+    assert len(node.ask("KEYS", "chat:{*")) == 7  # all kinds of key a room can have
+
+    place.store.remove_room(ada.room_id)
+
+    assert node.ask("KEYS", "chat:*") in ([], [b"chat:bytes"])
+
+
+def test_what_is_read_of_removed_messages_goes_with_them(node: Node) -> None:
+    def make(limits: Limits, publish: Publish) -> RedisStore:
+        return RedisStore(Link(node.url), limits, publish)
+
+    place = Place(make, history_events=5)
+    ada = place.opens("Ada")
+    for _ in range(20):
+        place.removes(ada, place.says(ada, "Hello").seq)
+
+    room = f"chat:{{{ada.room_id}}}"
+    stream = [
+        data for _, entry in node.ask("XRANGE", f"{room}:log", "-", "+") for data in entry.values()
+    ]
+    removed = node.ask("HVALS", f"{room}:removed")
+    assert sorted(decode_event(data).seq for data in removed) == [38, 40]
+    assert int(node.ask("HGET", room, "bytes")) == sum(map(len, [*stream, *removed]))
+    place.store.close()
 
 
 def test_who_was_admitted_by_a_call_without_an_answer_is_admitted_by_the_next(place: Place) -> None:

@@ -383,6 +383,25 @@ def test_of_a_removed_message_nobody_reads_the_text_any_more(
     assert [data for _, _, data in place.told].count(said.data) == 1
 
 
+def test_removed_messages_are_found_in_a_long_log(place: Place, ada: Person) -> None:
+    place.store.append(
+        [
+            Append(ada.room_id, posted(ada, f"{number}", f"key{number}"))
+            for number in range(2, 2_502)
+        ]
+    )
+    removed = (2, 1_000, 1_001, 1_002, 2_001, 2_501)
+
+    for seq in removed:
+        place.removes(ada, seq)
+
+    texts = place.texts(ada.room_id)
+    expected = ["" if number in removed else f"{number}" for number in range(2, 2_502)]
+    assert texts == expected
+    page = place.store.read_before(ada.room_id, 2_002, 1_500)
+    assert b'"text":""' in page.events[-1]
+
+
 def test_a_message_and_its_removal_may_come_at_once(place: Place, ada: Person) -> None:
     wanted: list[Event] = [
         posted(ada, "hasty", "key1"),

@@ -260,8 +260,8 @@ function events.p(state, by, key, at, body)
 end
 
 function events.d(state, target, _, _, body)
-  local seq, removed = tonumber(target), state.room .. ':removed'
-  local data = seq > 0 and seq <= state.seq and entry_at(state, target)
+  local removed = state.room .. ':removed'
+  local data = tonumber(target) > 0 and entry_at(state, target)
   local kept = data and redacted(data)
   if not kept then
     return 'no_message'
