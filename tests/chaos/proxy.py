@@ -182,8 +182,6 @@ class Connection:
             self.tell("refused")
             _reset(self.client)
             return
-        for writer in (self.client, self.server):
-            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tasks = [
             asyncio.ensure_future(self._pump("up", self.client_reader, self.server)),
             asyncio.ensure_future(self._pump("down", self.server_reader, self.client)),
