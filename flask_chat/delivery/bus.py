@@ -98,17 +98,16 @@ class Bus:
             if feed.pending:  # newer than this page: behind the newcomer's welcome
                 gevent.spawn(self._drain, feed)
         elif last_seq < feed.last:
-            feed.ahead += 1
-            if feed.ahead < 3:
-                return False
-            self._rewind(feed, last_seq, events[-1] if events else None)
+            # Either the page is older than what was delivered meanwhile, as that of everybody who
+            # came in just then, or the log has lost something. Reading on from there tells.
+            self._read_soon(feed)
+            return False
         elif start > feed.last + 1:
             self._catch_up(feed)
             return False
         else:
             for seq, data in enumerate(events, start):
                 self._offer(feed, seq, data)
-        feed.ahead = 0
         return True
 
     # What comes in

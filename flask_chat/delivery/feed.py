@@ -9,7 +9,6 @@ class Feed:
     """Counts the events of a room. bus.py next door moves them."""
 
     __slots__ = (
-        "ahead",
         "idle_since",
         "is_reading",
         "is_waiting",
@@ -29,11 +28,10 @@ class Feed:
         self.pending: dict[int, bytes] = {}  # events behind a hole, by seq
         self.is_waiting = False  # for a hole to close by itself
         self.is_reading = False  # the log, to close it
-        self.ahead = 0  # how many times in a row the log seemed shorter than what was delivered
 
     def begin(self, last: int, newest: bytes | None) -> None:
         """Listeners have everything up to `last`."""
-        self.last, self.newest, self.ahead = last, newest, 0
+        self.last, self.newest = last, newest
         self.pending = {seq: data for seq, data in self.pending.items() if seq > last}
 
     def next_pending(self) -> bytes | None:
