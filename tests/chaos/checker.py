@@ -207,7 +207,7 @@ def _stretch(
 
 
 def _presence(record: Record) -> Iterator[Breach]:
-    """Who went for good is announced, in time and once, and nobody else: all others came back."""
+    """Who went for good is announced, in time and once, and nobody who came back in time."""
     joined: Counter[str] = Counter()
     names = {member_id: person for person, member_id in record.members.items()}
     told: dict[str, int] = {}  # person → seq of the event that says they are gone
@@ -216,14 +216,27 @@ def _presence(record: Record) -> Iterator[Breach]:
         if event["kind"] == "member_joined":
             joined[event["by"]] += 1
         if event["kind"] == "member_left":
-            if person not in record.gone or person in told:
+            if person in told or not (person in record.gone or _was_away(record, person, event)):
                 yield Breach("presence", f"{person} was announced as {event['reason']}")
             told[person] = event["seq"]
     for member_id, times in joined.items():
-        if times > 1:
+        if times > 1 + (names.get(member_id) in told):
             yield Breach("presence", f"{names.get(member_id)} was announced {times} times")
     for person, at in record.gone.items():
         yield from _announcement(record, person, at, told.get(person))
+
+
+def _was_away(record: Record, person: str, event: dict[str, Any]) -> bool:
+    """Whether somebody had been without a line for the whole grace when they were called gone."""
+    told_at = _first_seen(record, event["seq"])
+    welcomed_at = max((at for at in record.welcomes.get(person, []) if at < told_at), default=0.0)
+    lost_at = (each.start for each in record.troubles.get(person, []) if each.start >= welcomed_at)
+    return told_at - min(lost_at, default=told_at) >= record.leave_grace_seconds
+
+
+def _first_seen(record: Record, seq: int) -> float:
+    times = [one.at for seen in record.seen.values() for one in seen if one.seq == seq]
+    return min(times, default=record.ended_at)
 
 
 def _announcement(record: Record, person: str, at: float, seq: int | None) -> Iterator[Breach]:
@@ -234,7 +247,7 @@ def _announcement(record: Record, person: str, at: float, seq: int | None) -> It
         if record.ended_at > due + GONE_SECONDS + away:
             yield Breach("presence", f"{person} went and was never announced")
         return
-    told_at = min(one.at for seen in record.seen.values() for one in seen if one.seq == seq)
+    told_at = _first_seen(record, seq)
     if told_at < due - 0.1:
         yield Breach("presence", f"{person} was announced {due - told_at:.1f} s too early")
     if told_at > due + GONE_SECONDS + away:

@@ -28,7 +28,7 @@ import requests
 
 from tests.chaos import network
 from tests.chaos.browsers import Browsers, add_to, judge_pages
-from tests.chaos.checker import GONE_SECONDS, Breach, Offer, Record, judge
+from tests.chaos.checker import GONE_SECONDS, RECOVERY_SECONDS, Breach, Offer, Record, judge
 from tests.chaos.faults import CUTS, faults_for
 from tests.chaos.lines import Lines
 from tests.chaos.people import NAMES, Passer, Regular
@@ -317,8 +317,9 @@ class Chaos:
 
 
 def read_log(url: str, code: str, token: str) -> list[dict[str, Any]]:
-    """The whole log over REST, past the proxy."""
+    """The whole log over REST, past the proxy, from a server that may have to find Redis first."""
     events: list[dict[str, Any]] = []
+    until = time.monotonic() + RECOVERY_SECONDS
     while True:
         answer = requests.get(
             f"{url}/api/v1/rooms/{code}/events",
@@ -326,6 +327,9 @@ def read_log(url: str, code: str, token: str) -> list[dict[str, Any]]:
             headers={"Authorization": f"Bearer {token}"},
             timeout=10,
         )
+        if answer.status_code == 503 and time.monotonic() < until:
+            time.sleep(0.2)
+            continue
         answer.raise_for_status()
         page = answer.json()
         events += page["events"]

@@ -57,7 +57,6 @@ def test_the_same_with_two_servers_over_redis(tmp_path: Path) -> None:
         most_seconds=90,
         slowest_pause_seconds=1.5,
         browsers=False,
-        leave_grace_seconds=10,
         live_seconds=PATIENT,
         recovery_seconds=8,
     )

@@ -244,6 +244,21 @@ def test_who_went_for_good_is_announced() -> None:
     assert judge(record).breaches == []
 
 
+def test_who_was_away_for_longer_than_the_grace_may_be_announced() -> None:
+    record = good_record()
+    record.leave_grace_seconds = 3.0
+    record.welcomes["Grace"][1] = 14.0  # a chain of troubles
+    record.troubles["Grace"] = [Trouble(at, at, "a cut") for at in (10.0, 12.0)]
+    record.good["Grace"][1] = (14.0, INFINITE)
+    record.log.append({"seq": 7, "kind": "member_left", "by": "m-grace", "reason": "gone"})
+    for seen in record.seen.values():
+        seen.append(Seen(7, "member_left", None, 13.5))
+    assert judge(record).breaches == []
+
+    record.leave_grace_seconds = 4.0
+    assert [breach.kind for breach in judge(record).breaches] == ["presence"]
+
+
 def test_nobody_can_come_back_while_the_store_is_away() -> None:
     record = good_record()
     record.away = [Trouble(10.5, 16.0, "Redis killed")]
