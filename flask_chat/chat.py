@@ -25,7 +25,7 @@ from flask_chat.domain.errors import (
     TooFast,
     Unavailable,
 )
-from flask_chat.domain.events import EndReason, Event, LeaveReason, authors, moment
+from flask_chat.domain.events import EndReason, Event, LeaveReason, moment, people_in
 from flask_chat.domain.limits import Bucket, Limits
 from flask_chat.domain.members import Member, MemberId, Role, glyph_of, hue_of
 from flask_chat.domain.messages import Draft, check_draft
@@ -90,7 +90,7 @@ class Welcome(NamedTuple):
 
     room: Room
     me: Member
-    members: list[Member]  # all who are here, and the authors of the events
+    members: list[Member]  # all who are here, and whom the events name
     events: list[bytes]
     more: bool
     reset: bool  # the given `after` could not be served: start from these events
@@ -295,7 +295,7 @@ class Chat:
         else:
             page = newest_part(self._store.read_before(ref.room_id, before, limit))
             more, reset = page.start > page.first_seq, False
-        return History(page.events, self._authors_of(ref.room_id, page.events), more, reset)
+        return History(page.events, self._people_in(ref.room_id, page.events), more, reset)
 
     # Going
 
@@ -427,8 +427,8 @@ class Chat:
             reply_to=draft.reply_to,
         )
 
-    def _authors_of(self, room_id: RoomId, events: Collection[bytes]) -> list[Member]:
-        wanted = authors(events)
+    def _people_in(self, room_id: RoomId, events: Collection[bytes]) -> list[Member]:
+        wanted = people_in(events)
         people = self._store.members(room_id, wanted)
         return [member for member in people if member.member_id in wanted]
 

@@ -109,7 +109,7 @@ class Doors:
     def came_in(self, room_id: RoomId, visitor: Visitor) -> None:
         """A ticket that let somebody in is used up."""
         if visitor.ticket:
-            self._store.set_note(room_id, f"knock:{_knock_id(visitor.ticket)}", None)
+            self.take_back(room_id, visitor.ticket)
 
     # Invites
 
@@ -178,23 +178,32 @@ class Doors:
         self._note(room_id, replace(knock, state=state))
         self._tell(room_id)
 
-    def take_back(self, room_id: RoomId, ticket: str) -> None:
-        """Whoever knocked does not want in any more."""
-        self._store.set_note(room_id, f"knock:{_knock_id(ticket)}", None)
-        self._tell(room_id)
+    def admit_all(self, room_id: RoomId) -> None:
+        """Nobody has to knock any more: let in all who wait."""
+        waiting = self.knocks(room_id)
+        for knock in waiting:
+            self._note(room_id, replace(knock, state="admitted"))
+        if waiting:
+            self._tell(room_id)
 
-    def state_of(self, room: Room, ticket: str) -> KnockState | None:
-        """How a knock stands; None when it is over. Who need not knock any more is let in."""
-        knock = self._notes(room.room_id).knock(_knock_id(ticket))
-        if knock is not None and knock.state == "waiting" and not room.knock and not room.locked:
-            return "admitted"
+    def take_back(self, room_id: RoomId, ticket: str) -> None:
+        """Whoever knocked is in, or does not want in any more."""
+        knock = self._notes(room_id).knock(_knock_id(ticket))
+        if knock is not None:
+            self._store.set_note(room_id, knock.note, None)
+            if knock.state == "waiting":
+                self._tell(room_id)
+
+    def state_of(self, room_id: RoomId, ticket: str) -> KnockState | None:
+        """How a knock stands; None when it is over."""
+        knock = self._notes(room_id).knock(_knock_id(ticket))
         return None if knock is None else knock.state
 
     # Helpers, in the order they are used
 
     def _may_see(self, room: Room, visitor: Visitor) -> bool:
         """Whether a locked room is there for this visitor."""
-        is_admitted = visitor.ticket and self.state_of(room, visitor.ticket) == "admitted"
+        is_admitted = visitor.ticket and self.state_of(room.room_id, visitor.ticket) == "admitted"
         return bool(is_admitted) or self.is_invited(room, visitor.invite)
 
     def _check_bans(self, room: Room, visitor: Visitor, notes: Notes) -> None:

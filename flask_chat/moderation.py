@@ -80,6 +80,8 @@ class Moderation:
             slow_mode_seconds=slow_mode_seconds,
             has_passcode=None if passcode is None else passcode != "",
         )
+        if knock is False:
+            self._doors.admit_all(ref.room_id)
 
     def renew_invite(self, ref: Ref) -> str:
         """Make all share links and QR codes there are useless; the new invite."""

@@ -47,7 +47,7 @@ class House(Place):
         return str(waiting.data["ticket"])
 
     def state_of(self, ticket: str) -> str | None:
-        return self.doors.state_of(self.store.room(self.ada.room_id), ticket)
+        return self.doors.state_of(self.ada.room_id, ticket)
 
     def first_knock(self) -> str:
         return self.host.knocks(self.ada)[0].knock_id
@@ -246,7 +246,9 @@ def test_when_nobody_has_to_knock_any_more_those_who_wait_may_come_in(house: Hou
     house.host.change_room(house.ada, knock=False)
 
     assert house.state_of(ticket) == "admitted"
+    assert house.host.knocks(house.ada) == []
     assert house.enters("Grace", ticket=ticket)
+    assert house.rings == [1, 0]
 
 
 def test_nobody_knocks_under_a_name_that_is_taken(house: House) -> None:

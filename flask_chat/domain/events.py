@@ -181,14 +181,20 @@ def redacted(data: bytes) -> bytes:
     return numbered(encode_event(rest), seq)
 
 
-class _By(Struct):
+class _People(Struct):
     by: MemberId | None = None
+    member_id: MemberId | None = None
+    previous: MemberId | None = None
 
 
-_by_decoder = msgspec.json.Decoder(_By)
+_people_decoder = msgspec.json.Decoder(_People)
 
 
-def authors(events: Iterable[bytes]) -> dict[MemberId, None]:
-    """The members who did these events, each once, in the order they appear."""
-    found = (_by_decoder.decode(data).by for data in events)
-    return dict.fromkeys(by for by in found if by is not None)
+def people_in(events: Iterable[bytes]) -> dict[MemberId, None]:
+    """The members these events name: who did them, and to whom. Each once, as they appear.
+
+    A `member_joined` brings its member along and names nobody else.
+    """
+    found = (_people_decoder.decode(data) for data in events)
+    named = (who for each in found for who in (each.by, each.member_id, each.previous))
+    return dict.fromkeys(who for who in named if who is not None)

@@ -59,7 +59,7 @@ class Snapshot(NamedTuple):
 
     room: Room
     page: Page
-    members: list[Member]  # all who are here, in the order they came, then the other authors
+    members: list[Member]  # all who are here, in the order they came, then others in the page
     is_complete: bool  # whether the page has every event after the one asked for
 
 

@@ -26,10 +26,10 @@ from flask_chat.domain.events import (
     MemberRenamed,
     MessagePosted,
     MessageRemoved,
-    authors,
     decode_event,
     encode_event,
     numbered,
+    people_in,
     redacted,
 )
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
@@ -272,7 +272,9 @@ class MemoryStore:
             if after is not None and is_complete
             else self.read_before(room_id, None, newest)
         )
-        return Snapshot(room.record, page, self.members(room_id, authors(page.events)), is_complete)
+        return Snapshot(
+            room.record, page, self.members(room_id, people_in(page.events)), is_complete
+        )
 
     def notes(self, room_id: RoomId) -> dict[str, str]:
         return dict(self._room(room_id).notes)

@@ -108,7 +108,7 @@ class Api:
         visitor = _visitor(ticket=_authorization())
         with self._guesses.look_up(_client()):
             room = self._chat.look_up(parse_code(code), visitor)
-        state = self._doors.state_of(room, visitor.ticket) or "over"
+        state = self._doors.state_of(room.room_id, visitor.ticket) or "over"
         return _json(wire_moderation.KnockAnswer(state))
 
     def moderate(self, code: str) -> ResponseReturnValue:

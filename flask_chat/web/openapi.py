@@ -27,7 +27,7 @@ class EventShape(Struct, frozen=True):
 
 
 class EventsShape(Struct, frozen=True):
-    """A stretch of the log, oldest first, with its authors."""
+    """A stretch of the log, oldest first, with whom it names."""
 
     events: list[EventShape]
     members: list[Member]

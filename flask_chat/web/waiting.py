@@ -66,4 +66,4 @@ class Waiting:
             return "over"
         if room.room_id != knocking.room_id:
             return "over"  # the room has ended, and its code leads elsewhere
-        return self._doors.state_of(room, knocking.ticket) or "over"
+        return self._doors.state_of(room.room_id, knocking.ticket) or "over"

@@ -126,7 +126,7 @@ class WelcomeMessage(Struct, frozen=True):
 
 
 class EventsAnswer(Struct, frozen=True):
-    """A stretch of the log, oldest first, with its authors."""
+    """A stretch of the log, oldest first, with whom it names."""
 
     events: Sequence[Raw]
     members: Sequence[Member]

@@ -565,3 +565,19 @@ def test_the_notes_of_a_room_end_with_it(place: Place, ada: Person) -> None:
 
     assert place.store.notes(ada.room_id) == {}
     assert place.store.marks(*ada) == ""
+
+
+def test_a_stretch_brings_along_whom_it_is_about(place: Place) -> None:
+    ada = place.opens("Ada")
+    grace, mallory = place.joins(ada.room_id, "Grace"), place.joins(ada.room_id, "Mallory")
+    host = HostChanged(
+        at=AT, member_id=grace.member_id, previous=ada.member_id, reason="handed_over"
+    )
+    place.goes(grace, "gone")
+    place.does(ada.room_id, host)
+    place.goes(ada, "gone")
+    place.does(ada.room_id, MemberRemoved(at=AT, member_id=mallory.member_id))
+
+    shown = place.store.snapshot(ada.room_id, None, newest=3, most=3)
+
+    assert [member.name for member in shown.members] == ["Grace", "Ada", "Mallory"]

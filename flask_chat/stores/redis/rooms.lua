@@ -54,8 +54,14 @@ local function redacted(data)
   return head and head .. '"text":""' .. string.match(rest, ',"key":".*$') .. ',"removed":true}'
 end
 
-local function author_of(data)
-  return string.match(data, '^{"seq":%d+,"kind":"[a-z_]+","at":"[^"]*","by":"([^"]*)"')
+-- Whom an event names, as people_in of domain/events.py has it: who did it, and to whom.
+local function people_in(data)
+  local by = string.match(data, '^{"seq":%d+,"kind":"[a-z_]+","at":"[^"]*","by":"([^"]*)"')
+  return {
+    by or '',
+    string.match(data, ',"member_id":"([^"]*)"') or '',
+    string.match(data, ',"previous":"([^"]*)"') or '',
+  }
 end
 
 local function split(text)
@@ -593,10 +599,11 @@ local function snapshot(keys, args)
     or page_before(state, seq + 1, tonumber(args[2]))
   local also, known = {}, {}
   for _, data in ipairs(found[1]) do
-    local by = author_of(data)
-    if by and not known[by] then
-      known[by] = true
-      also[#also + 1] = by
+    for _, named in ipairs(people_in(data)) do
+      if named ~= '' and not known[named] then
+        known[named] = true
+        also[#also + 1] = named
+      end
     end
   end
   local fields = call('HMGET', room, unpack(args, 4))
