@@ -9,6 +9,7 @@ monkey.patch_all()
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import gevent
@@ -16,10 +17,14 @@ import gevent
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flask_chat.delivery.shared_presence import SharedPresence
+from flask_chat.pacing.base import Guesser, Rate
+from flask_chat.pacing.shared import SharedCounts
 from flask_chat.redis_link.ear import Ears
 from flask_chat.redis_link.link import Link
+from flask_chat.settings import Settings
 from flask_chat.stores.base import Append
 from flask_chat.stores.redis.store import RedisStore
+from flask_chat.web.guessing import guess_rates
 from tests.over_redis.nodes import Node, nodes
 from tests.stores.place import Place, posted
 
@@ -46,6 +51,7 @@ def main(program: str | None) -> None:
         warm_up(place)
         weigh(node, place, link)
         clock(node, place, link)
+        count(node, link)
         place.store.close()
 
 
@@ -139,6 +145,39 @@ def run(node: Node, place: Place, hosts: list, size: int, title: str) -> None:
         f"{title}: {wall / posts * 1e6:.0f} µs, server CPU {cpu / posts * 1e6:.0f} µs, "
         f"Redis CPU {redis_cpu / posts * 1e6:.0f} µs, {commands / posts:.2f} commands, "
         f"{into / posts:.0f} bytes in, {out / posts:.0f} out per post"
+    )
+
+
+def count(node: Node, link: Link) -> None:
+    """What counting strangers costs, with the rates of the default settings."""
+    counts = SharedCounts(link, guess_rates(Settings()))
+    rate = Rate.within(20, 3600)
+    guessers = [
+        Guesser(f"browser-{n:016}", (f"10.{n // 256}.{n % 256}.0/24",), is_browser=True)
+        for n in range(2000)
+    ]
+    timed(node, "a rate", lambda n: counts.take("room", f"10.0.{n // 256}.{n % 256}/32", rate))
+    timed(node, "a right code", lambda n: right(counts, guessers[n]))
+    timed(node, "a wrong code", lambda n: wrong(counts, guessers[n]))
+
+
+def right(counts: SharedCounts, guesser: Guesser) -> None:
+    counts.give_back(guesser, counts.admit(guesser).fund)
+
+
+def wrong(counts: SharedCounts, guesser: Guesser) -> None:
+    counts.admit(guesser)
+    counts.failed(guesser, by_proof=False)
+
+
+def timed(node: Node, title: str, act: Callable[[int], object], times: int = 2000) -> None:
+    weight, cpu, redis_cpu = memory(node), time.process_time(), cpu_of(node)
+    for number in range(times):
+        act(number)
+    cpu, redis_cpu = time.process_time() - cpu, cpu_of(node) - redis_cpu
+    print(
+        f"{title}: server CPU {cpu / times * 1e6:.0f} µs, Redis CPU {redis_cpu / times * 1e6:.0f} "
+        f"µs, {(memory(node) - weight) / times:.0f} bytes are kept"
     )
 
 

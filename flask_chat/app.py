@@ -29,16 +29,17 @@ from flask_chat.domain.rooms import RoomId
 from flask_chat.doors import Doors
 from flask_chat.handover import session_prefix
 from flask_chat.moderation import Moderation
+from flask_chat.pacing.base import Rate
 from flask_chat.secret_file import kept_secret
 from flask_chat.settings import Settings, variable
 from flask_chat.stores.base import Store, StoreError
 from flask_chat.stores.sqlite.copies import key_path
 from flask_chat.web import api, guards, health, openapi, pages, refusals, sockets, waiting
 from flask_chat.web.gate import Gate
-from flask_chat.web.guessing import Guesses
+from flask_chat.web.guessing import Guesses, guess_rates
 from flask_chat.web.links import Links
 from flask_chat.web.proof_of_work import ProofsOfWork
-from flask_chat.web.rates import Buckets, Rate, Rates
+from flask_chat.web.rates import Rates
 from flask_chat.web.security_log import SecurityLog
 from flask_chat.web.sites import Sites
 from flask_chat.web.tokens import Tokens
@@ -124,8 +125,8 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     settings = settings or Settings.from_environment()
     fanout = Fanout()
     limits = _limits(settings)
-    backend = make_backend(settings, limits, fanout)
-    store, relay, presence, _ = backend
+    backend = make_backend(settings, limits, guess_rates(settings), fanout)
+    store, relay, presence, counts, _ = backend
     secret_key = _secret_key(settings, backend)
     app = _flask(settings, secret_key)
     tokens = Tokens(secret_key)
@@ -134,10 +135,9 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     chat = Chat(store, limits, presence=presence, doors=doors)
     moderation = Moderation(chat, store, doors, time.time)
     security = SecurityLog()
-    buckets = Buckets()
-    rates = Rates(settings, buckets, security)
-    proofs = ProofsOfWork(secret_key, settings.proof_of_work_bits)
-    guesses = Guesses(settings, proofs, buckets, security)
+    rates = Rates(settings, counts, security)
+    proofs = ProofsOfWork(secret_key, settings.proof_of_work_bits, counts.spend)
+    guesses = Guesses(settings, counts, proofs, security)
     sites = Sites(settings, security)
     namespace = sockets.ChatNamespace(
         chat,

@@ -1,4 +1,4 @@
-"""What a store's URL stands for: the store, the way to the rooms of this process, and presence."""
+"""What a store's URL stands for: the store, the way to the rooms of this process, who counts."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +12,9 @@ from flask_chat.delivery.shared_presence import SharedPresence
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import RoomId
+from flask_chat.pacing.base import Counts, GuessRates
+from flask_chat.pacing.local import LocalCounts
+from flask_chat.pacing.shared import SharedCounts
 from flask_chat.redis_link.link import Link
 from flask_chat.settings import Settings
 from flask_chat.stores.base import Page, Store
@@ -26,21 +29,27 @@ class Backend(NamedTuple):
     store: Store
     relay: Relay
     presence: Presence[Ref] | None  # None: the one of `chat`
+    counts: Counts
     # The secret key kept with the rooms, or the given one, which is kept from now on.
     kept_secret: Callable[[str], str] | None = None
 
 
-def make_backend(settings: Settings, limits: Limits, fanout: Fanout) -> Backend:
+def make_backend(
+    settings: Settings, limits: Limits, guess_rates: GuessRates, fanout: Fanout
+) -> Backend:
     """The parts for `settings.store`. Raises StoreError."""
     if settings.is_shared:
-        return _over_redis(settings, limits, fanout)
-    relay = LocalRelay(fanout)
+        return _over_redis(settings, limits, guess_rates, fanout)
+    relay, counts = LocalRelay(fanout), LocalCounts(guess_rates)
     if settings.sqlite_path is not None:
-        return Backend(SqliteStore(settings.sqlite_path, limits, relay.publish), relay, None)
-    return Backend(MemoryStore(limits, relay.publish), relay, None)
+        store = SqliteStore(settings.sqlite_path, limits, relay.publish)
+        return Backend(store, relay, None, counts)
+    return Backend(MemoryStore(limits, relay.publish), relay, None, counts)
 
 
-def _over_redis(settings: Settings, limits: Limits, fanout: Fanout) -> Backend:
+def _over_redis(
+    settings: Settings, limits: Limits, guess_rates: GuessRates, fanout: Fanout
+) -> Backend:
     link = Link(settings.store)
     bus = Bus(link, fanout)
 
@@ -56,7 +65,8 @@ def _over_redis(settings: Settings, limits: Limits, fanout: Fanout) -> Backend:
         # A server that is gone is noticed sooner than a connection that is.
         alive_seconds=min(10.0, settings.ping_timeout_seconds / 2),
     )
-    return Backend(store, bus, presence, store.kept_secret)
+    counts = SharedCounts(link, guess_rates)
+    return Backend(store, bus, presence, counts, store.kept_secret)
 
 
 def _ref(room_id: str, member_id: str) -> Ref:

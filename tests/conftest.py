@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.over_redis.nodes import SERVERS, cluster, nodes
 from tests.servers import RunningServer, running
 
 StartServer = Callable[..., RunningServer]
@@ -40,6 +41,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     output = tmp_path_factory.mktemp("server") / "server.log"
     with running(output, {}) as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    if not SERVERS:
+        pytest.skip("there is no redis-server and no valkey-server")
+    with nodes() as make:
+        yield make().url
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    if not SERVERS:
+        pytest.skip("there is no redis-server and no valkey-server")
+    with nodes() as make:
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster(make, replicas=0))
+        yield f"redis+cluster://{hosts}"
 
 
 @pytest.fixture(scope="session", autouse=True)

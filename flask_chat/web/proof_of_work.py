@@ -17,7 +17,6 @@ from msgspec import Struct
 
 LIFETIME_SECONDS = 600
 _DIGITS = 15
-_MOST_SPENT = 100_000
 
 
 class Challenge(Struct, frozen=True):
@@ -30,11 +29,18 @@ class Challenge(Struct, frozen=True):
 class ProofsOfWork:
     """Gives challenges and takes proofs. `bits` more is twice the work for each."""
 
-    def __init__(self, secret_key: str, bits: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        secret_key: str,
+        bits: int,
+        spend: Callable[[str, float], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`spend` uses a challenge up, and answers False when it has been (pacing's Counts)."""
         self._key = hashlib.sha256(b"proof of work:" + secret_key.encode()).digest()
         self._bits = bits
         self._clock = clock
-        self._spent: dict[str, float] = {}  # challenge → when it expires; in that order
+        self._spend = spend
 
     def challenge(self, client: str) -> Challenge:
         """A new one for this client: whatever names it, such as its network."""
@@ -52,24 +58,14 @@ class ProofsOfWork:
         if not hmac.compare_digest(signature.encode(), self._sign(start, client).encode()):
             return False
         bits, expires, _ = start.split(".")
-        now = self._clock()
-        if int(expires, 16) <= now or text in self._spent:
+        left = int(expires, 16) - self._clock()
+        if left <= 0:
             return False
         digest = hashlib.sha256(proof.encode()).digest()
         if int.from_bytes(digest, "big") >> (256 - int(bits)):
             return False
-        self._forget(now)
-        self._spent[text] = int(expires, 16)
-        return True
+        return self._spend(text, left)
 
     def _sign(self, start: str, client: str) -> str:
         mac = hmac.digest(self._key, f"{start} {client}".encode(), "sha256")
         return urlsafe_b64encode(mac[:12]).decode()
-
-    def _forget(self, now: float) -> None:
-        """Drop what has expired, and the oldest when there are too many."""
-        while self._spent:
-            oldest = next(iter(self._spent))
-            if self._spent[oldest] > now and len(self._spent) < _MOST_SPENT:
-                return
-            del self._spent[oldest]

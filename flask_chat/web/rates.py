@@ -1,90 +1,31 @@
 """How often one address may do a thing. Guessing codes has rules of its own, in `guessing`.
 
-What members do in their room is paced in `chat`, which knows who they are.
+What members do in their room is paced in `chat`, which knows who they are. Where it is counted is
+next door, in `pacing`.
 """
 
 import ipaddress
 import math
-import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from flask_chat.domain.errors import PasscodeWrong, TooFast
-from flask_chat.domain.limits import Bucket
+from flask_chat.domain.moderation import in_words
+from flask_chat.pacing.base import Counts, Rate
 from flask_chat.settings import Settings
 from flask_chat.web.security_log import SecurityLog
 
-_MOST_BUCKETS = 100_000
 _MINUTE, _HOUR = 60, 3600
-
-
-class Rate(NamedTuple):
-    """`burst` at one go, `per_second` in the long run. Infinity is no limit."""
-
-    burst: float
-    per_second: float
-
-    @classmethod
-    def within(cls, count: float, seconds: float) -> "Rate":
-        """So many at one go, and as many again in each such span."""
-        return cls(count, count / seconds)
-
 
 # For one room and one network: guessing a word of four letters takes years, and a typo nothing.
 _WRONG_PASSCODES = Rate(10, 10 / _HOUR)
 
 
-class Buckets:
-    """A bucket for everybody who asks, by any key. Full ones are forgotten: memory is bounded."""
-
-    def __init__(self, clock: Callable[[], float] = time.time, most: int = _MOST_BUCKETS) -> None:
-        self._clock = clock
-        self._most = most
-        self._buckets: dict[Hashable, Bucket] = {}
-        self._tidy_at = 1000
-
-    def take(self, key: Hashable, rate: Rate) -> float:
-        """Take a token. 0.0 if there was one, else the seconds until there is."""
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            if math.isinf(rate.burst):
-                return 0.0
-            if len(self._buckets) >= self._tidy_at:
-                self._tidy()
-            bucket = self._buckets[key] = Bucket()
-        return bucket.take(rate.burst, rate.per_second, self._clock())
-
-    def give_back(self, key: Hashable, rate: Rate) -> None:
-        """Put back a token that was taken for nothing."""
-        if bucket := self._buckets.get(key):
-            bucket.give_back(rate.per_second)
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def _tidy(self) -> None:
-        """Forget those that are full again, and if need be those that will be full first."""
-        now = self._clock()
-        kept = sorted(
-            (
-                (bucket.full_at, key)
-                for key, bucket in self._buckets.items()
-                if bucket.full_at > now
-            ),
-            key=lambda each: each[0],
-        )
-        if len(kept) >= self._most:
-            kept = kept[self._most // 2 :]
-        self._buckets = {key: self._buckets[key] for _, key in kept}
-        self._tidy_at = min(self._most, max(1000, 2 * len(self._buckets)))
-
-
 class Rates:
     """What one address may do: rooms, joins, handshakes, and attempts to enter over a socket."""
 
-    def __init__(self, settings: Settings, buckets: Buckets, security: SecurityLog) -> None:
-        self._buckets = buckets
+    def __init__(self, settings: Settings, counts: Counts, security: SecurityLog) -> None:
+        self._counts = counts
         self._security = security
         self._rooms = Rate.within(settings.limit("rooms_per_hour"), _HOUR)
         self._joins = Rate.within(settings.limit("joins_per_minute"), _MINUTE)
@@ -101,13 +42,11 @@ class Rates:
 
     def handshake(self, address: str) -> None:
         """Count a new Engine.IO connection. Raises TooFast."""
-        sentence = "Many connections were opened from your network just now."
-        self._take("handshake", self._handshakes, address, sentence)
+        self._take_connection("handshake", address)
 
     def connect(self, address: str) -> None:
         """Count an attempt to enter a room over a connection. Raises TooFast."""
-        sentence = "Many connections were opened from your network just now."
-        self._take("connect", self._handshakes, address, sentence)
+        self._take_connection("connect", address)
 
     @contextmanager
     def passcode(self, room_id: str, address: str, tried: str) -> Iterator[None]:
@@ -115,8 +54,8 @@ class Rates:
         if not tried:
             yield
             return
-        key = ("passcode", room_id, *networks(address)[:1])
-        wait = self._buckets.take(key, _WRONG_PASSCODES)
+        counted = "passcode", f"{room_id} {networks(address)[0]}", _WRONG_PASSCODES
+        wait = self._counts.take(*counted)
         if wait:
             self._security.throttled("passcode", address)
             raise too_fast("Many wrong passcodes were tried.", wait, limit=_WRONG_PASSCODES.burst)
@@ -125,12 +64,21 @@ class Rates:
         except PasscodeWrong:
             raise
         except BaseException:
-            self._buckets.give_back(key, _WRONG_PASSCODES)
+            self._counts.put_back(*counted)
             raise
-        self._buckets.give_back(key, _WRONG_PASSCODES)
+        self._counts.put_back(*counted)
 
     def _take(self, what: str, rate: Rate, address: str, sentence: str) -> None:
-        wait = self._buckets.take((what, sender(address)), rate)
+        wait = self._counts.take(what, sender(address), rate)
+        self._refuse(what, wait, rate, address, sentence)
+
+    def _take_connection(self, what: str, address: str) -> None:
+        wait = self._counts.take_roughly(what, sender(address), self._handshakes)
+        sentence = "Many connections were opened from your network just now."
+        self._refuse(what, wait, self._handshakes, address, sentence)
+
+    def _refuse(self, what: str, wait: float, rate: Rate, address: str, sentence: str) -> None:
+        """Say when there is a token again, if there was none."""
         if wait:
             self._security.throttled(what, address)
             raise too_fast(sentence, wait, limit=rate.burst)
@@ -140,16 +88,8 @@ def too_fast(sentence: str, wait: float, **data: float) -> TooFast:
     """The refusal that says when to try again; never sooner than in a second."""
     wait = max(1.0, math.ceil(wait * 10) / 10)
     return TooFast(
-        f"{sentence} Please try again in {wait_in_words(wait)}.", retry_after_seconds=wait, **data
+        f"{sentence} Please try again in {in_words(wait)}.", retry_after_seconds=wait, **data
     )
-
-
-def wait_in_words(seconds: float) -> str:
-    """A wait as people say it: "3 seconds", "2 minutes"."""
-    if seconds < 90:
-        whole = max(1, round(seconds))
-        return "1 second" if whole == 1 else f"{whole} seconds"
-    return f"{round(seconds / 60)} minutes"
 
 
 def sender(address: str) -> str:

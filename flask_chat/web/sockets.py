@@ -29,10 +29,11 @@ from flask_chat.domain.limits import Bucket
 from flask_chat.domain.messages import Draft
 from flask_chat.domain.rooms import RoomId
 from flask_chat.moderation import Moderation
+from flask_chat.pacing.base import Rate
 from flask_chat.stores.base import Appended
 from flask_chat.web import wire, wire_moderation
 from flask_chat.web.moderating import carry_out
-from flask_chat.web.rates import Rate, Rates, sender
+from flask_chat.web.rates import Rates, sender
 from flask_chat.web.refusals import as_ack
 from flask_chat.web.security_log import SecurityLog
 from flask_chat.web.tokens import Tokens

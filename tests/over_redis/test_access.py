@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from flask_chat.domain.errors import Unavailable
+from flask_chat.pacing.base import Guesser, GuessRates, Rate
+from flask_chat.pacing.shared import SharedCounts
 from flask_chat.redis_link.link import Link
 from flask_chat.stores.base import StoreError
 from flask_chat.stores.redis.store import RedisStore
@@ -21,6 +23,8 @@ RULES = (
     "+time +info +role +wait +cluster|slots"
 )
 
+RATE_KEYS = ("chat:rate:join:ada", "chat:proof:proof")
+
 
 def talk_over(url: str) -> None:
     place = Place(lambda limits, publish: RedisStore(Link(url), limits, publish))
@@ -31,6 +35,17 @@ def talk_over(url: str) -> None:
         assert place.texts(ada.room_id) == ["Hello"]
         place.store.due(2e9)
         place.store.remove_room(ada.room_id)
+    link = Link(url)
+    with closing(link):
+        rate = Rate.within(1, 60)
+        counts = SharedCounts(link, GuessRates(rate, rate, rate))
+        guesser = Guesser("ada", ("192.0.2.0/24",), is_browser=True)
+        counts.give_back(guesser, counts.admit(guesser).fund)
+        counts.failed(guesser, by_proof=False)
+        assert counts.take("join", "ada", rate) == 0
+        assert counts.spend("proof", 60)
+        asked = [link.ask(key, "EXISTS", key) for key in (*RATE_KEYS, "chat:{guesses}:of:ada")]
+        assert [command.get() for command in asked] == [1, 1, 1]
 
 
 def test_a_user_with_few_rights_is_enough(make_node: MakeNode) -> None:

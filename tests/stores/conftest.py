@@ -16,7 +16,7 @@ from flask_chat.stores.base import Publish, Store
 from flask_chat.stores.memory import MemoryStore
 from flask_chat.stores.redis.store import RedisStore
 from flask_chat.stores.sqlite.store import SqliteStore
-from tests.over_redis.nodes import SERVERS, cluster, nodes
+from tests.over_redis.nodes import SERVERS, nodes
 
 MakeStore = Callable[[Limits, Publish], Store]
 Make = Callable[[pytest.FixtureRequest], MakeStore]
@@ -59,26 +59,9 @@ def _over_redis(url: str) -> MakeStore:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    if not SERVERS:
-        pytest.skip("there is no redis-server and no valkey-server")
-    with nodes() as make:
-        yield make().url
-
-
-@pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     with nodes(SERVERS[1]) as make:
         yield make().url
-
-
-@pytest.fixture(scope="session")
-def cluster_url() -> Iterator[str]:
-    if not SERVERS:
-        pytest.skip("there is no redis-server and no valkey-server")
-    with nodes() as make:
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster(make, replicas=0))
-        yield f"redis+cluster://{hosts}"
 
 
 @pytest.fixture(params=STORES, ids=lambda make: make.__name__)

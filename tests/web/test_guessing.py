@@ -9,6 +9,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,10 +20,13 @@ from werkzeug.test import TestResponse
 from flask_chat.app import create_app
 from flask_chat.domain.codes import ALPHABET, CODE_LETTERS
 from flask_chat.domain.errors import ChatError, CodeTaken, ProofRequired, RoomNotFound, TooFast
+from flask_chat.pacing.base import FORGIVEN_AFTER_SECONDS, LONGEST_WAIT_SECONDS, Counts
+from flask_chat.pacing.local import LocalCounts
+from flask_chat.pacing.shared import SharedCounts
+from flask_chat.redis_link.link import Link
 from flask_chat.settings import Settings
-from flask_chat.web.guessing import FORGIVEN_AFTER_SECONDS, LONGEST_WAIT_SECONDS, Client, Guesses
+from flask_chat.web.guessing import Client, Guesses, guess_rates
 from flask_chat.web.proof_of_work import LIFETIME_SECONDS, Challenge, ProofsOfWork
-from flask_chat.web.rates import Buckets
 from flask_chat.web.security_log import SecurityLog
 
 CODES = len(ALPHABET) ** CODE_LETTERS
@@ -43,15 +47,52 @@ class Clock:
         return self.now
 
 
+MakeCounts = Callable[[Settings, Clock], list[Counts]]  # one for each server
+
+
+def one_server(_: pytest.FixtureRequest) -> MakeCounts:
+    return lambda settings, clock: [LocalCounts(guess_rates(settings), clock)]
+
+
+def two_servers(request: pytest.FixtureRequest) -> MakeCounts:
+    """Over one Redis, as others see them: somewhere behind a proxy that takes turns."""
+    url = f"{request.getfixturevalue('redis_url')}?prefix=guesses{next(_numbers)}"
+
+    def make(settings: Settings, clock: Clock) -> list[Counts]:
+        links = [Link(url) for _ in range(2)]
+        for link in links:
+            request.addfinalizer(link.close)
+        return [SharedCounts(link, guess_rates(settings), clock) for link in links]
+
+    return make
+
+
+_numbers = itertools.count()
+
+
 class Door:
     """A door that leads to no room unless the code is right."""
 
-    def __init__(self, clock: Clock, **settings: int) -> None:
+    def __init__(self, clock: Clock, make_counts: MakeCounts, **settings: int) -> None:
         bits = {"proof_of_work_bits": 1}
         self.clock = clock
         chosen = Settings(**bits | settings)  # type: ignore[arg-type]
-        proofs = ProofsOfWork("k" * 32, chosen.proof_of_work_bits, clock)
-        self.guesses = Guesses(chosen, proofs, Buckets(clock), SecurityLog(clock), clock)
+        security = SecurityLog(clock)
+        self.servers = [
+            Guesses(
+                chosen,
+                counts,
+                ProofsOfWork("k" * 32, chosen.proof_of_work_bits, counts.spend, clock),
+                security,
+            )
+            for counts in make_counts(chosen, clock)
+        ]
+        self._turns = itertools.cycle(self.servers)
+
+    @property
+    def guesses(self) -> Guesses:
+        """Those of the server whose turn it is."""
+        return next(self._turns)
 
     def try_wrong(self, address: str = HERE, browser: str = "", proof: str = "") -> ChatError:
         """Look up a wrong code; what came of it."""
@@ -74,14 +115,23 @@ class Door:
                 return
 
 
+MakeDoor = Callable[..., Door]
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(params=[one_server, two_servers], ids=lambda make: make.__name__)
+def make_door(request: pytest.FixtureRequest, clock: Clock) -> MakeDoor:
+    """`make_door(failed_lookups_per_day=8)`: a door of one server, or of two over one Redis."""
+    return partial(Door, clock, request.param(request))
+
+
 @pytest.fixture
-def door(clock: Clock) -> Door:
-    return Door(clock)
+def door(make_door: MakeDoor) -> Door:
+    return make_door()
 
 
 def proof_for(challenge: Challenge) -> str:
@@ -150,10 +200,8 @@ def test_one_browser_finds_next_to_nothing(door: Door, clock: Clock) -> None:
     assert answered < 120
 
 
-def test_a_home_with_many_ipv6_networks_has_four_times_the_share(
-    clock: Clock,
-) -> None:
-    door = Door(clock, failed_lookups_overall_per_minute=0)
+def test_a_home_with_many_ipv6_networks_has_four_times_the_share(make_door: MakeDoor) -> None:
+    door = make_door(failed_lookups_overall_per_minute=0)
     homes = [f"2001:db8:1:{home:x}::1" for home in range(20)]
 
     wrong = 0
@@ -311,8 +359,8 @@ def test_a_proof_nobody_asked_for_does_not_hide_mistakes(door: Door) -> None:
     assert isinstance(door.try_wrong(proof="nonsense:1"), ProofRequired)
 
 
-def test_the_brake_asks_only_those_for_work_who_fail_while_it_is_on(clock: Clock) -> None:
-    door = Door(clock, failed_lookups_overall_per_minute=50)
+def test_the_brake_asks_only_those_for_work_who_fail_while_it_is_on(make_door: MakeDoor) -> None:
+    door = make_door(failed_lookups_overall_per_minute=50)
     for number in range(60):  # from everywhere
         door.try_wrong(f"198.18.{number}.1", f"bot {number}")
 
@@ -326,8 +374,8 @@ def test_the_brake_asks_only_those_for_work_who_fail_while_it_is_on(clock: Clock
     assert isinstance(door.try_wrong(HERE, "ada"), ProofRequired)
 
 
-def test_the_brake_is_not_got_round_by_fresh_cookies(clock: Clock) -> None:
-    door = Door(clock, failed_lookups_overall_per_minute=50)
+def test_the_brake_is_not_got_round_by_fresh_cookies(make_door: MakeDoor) -> None:
+    door = make_door(failed_lookups_overall_per_minute=50)
     for number in range(60):
         door.try_wrong(f"198.18.{number}.1", f"bot {number}")
 
@@ -336,19 +384,18 @@ def test_the_brake_is_not_got_round_by_fresh_cookies(clock: Clock) -> None:
     assert [isinstance(answer, RoomNotFound) for answer in answers] == [True] * 10 + [False] * 2
 
 
-def test_the_brake_is_let_go_when_it_is_quiet_again(clock: Clock) -> None:
-    door = Door(clock, failed_lookups_overall_per_minute=50)
+def test_the_brake_is_let_go_when_it_is_quiet_again(make_door: MakeDoor) -> None:
+    door = make_door(failed_lookups_overall_per_minute=50)
     for number in range(60):
         door.try_wrong(f"198.18.{number}.1", f"bot {number}")
 
-    clock.now += 61
+    door.clock.now += 61
 
     assert isinstance(door.try_wrong("198.18.59.1", "bot 59"), RoomNotFound)
 
 
-def test_lifted_limits_let_everything_through(clock: Clock) -> None:
-    door = Door(
-        clock,
+def test_lifted_limits_let_everything_through(make_door: MakeDoor) -> None:
+    door = make_door(
         failed_lookups_per_minute=0,
         failed_lookups_per_day=0,
         failed_lookups_overall_per_minute=0,
@@ -356,19 +403,6 @@ def test_lifted_limits_let_everything_through(clock: Clock) -> None:
 
     for _ in range(2000):
         assert isinstance(door.try_wrong(), RoomNotFound)
-
-
-def test_memory_is_bounded_whoever_guesses(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_chat.web.guessing._MOST_RECORDS", 500)
-    door = Door(clock)
-    buckets = Buckets(clock, most=500)
-    monkeypatch.setattr(door.guesses, "_buckets", buckets)
-    for number in range(5000):
-        door.try_wrong(f"10.{number // 256}.{number % 256}.1", f"bot {number}")
-        clock.now += 0.01
-
-    assert len(door.guesses._records) <= 501
-    assert len(buckets) <= 500
 
 
 # The doors themselves
