@@ -47,6 +47,7 @@ from flask_chat.web.tokens import Tokens
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
+_GATHER_SECONDS = 0.004  # events of a busy room that come over Redis, before they are sent on
 _CLOSES_PER_SECOND = 100  # each costs the next server, its proxy and a client a TLS handshake
 _LAST_WORDS_SECONDS = 1.5  # for clients to get them; one that sleeps gets them from the log
 _SESSION_DAYS = 30
@@ -242,6 +243,7 @@ def _socketio(
             packet_limit_bytes=settings.packet_limit_bytes,
             backlog_limit_bytes=settings.backlog_limit_bytes,
             session_prefix=session_prefix,
+            gather_seconds=_GATHER_SECONDS if settings.is_shared else 0.0,
             may_block=may_block,
         ),
         accepts=sites.accepts,

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from . import frames, polling
 from .interface import EngineInterface
+from .outbox import Outbox
 from .reactor import Reactor
 from .requests import Accepts, Requests, same_origin
-from .rooms import Outbox
 from .session import Session
 from .settings import EngineSettings
 from .upgrade import Upgrades
@@ -55,13 +55,13 @@ class Engine(EngineInterface):
         self.sessions: dict[str, Session] = {}
         self.parting: dict[str, Session] = {}  # closed, with something left for one more poll
         self.handlers: dict[str, Callable[..., Any]] = {}
-        self.outbox = Outbox()
         delays = (settings.ping_interval_seconds, settings.ping_timeout_seconds)
         self.reactor = Reactor(
             packet_limit=settings.packet_limit_bytes,
             backlog_limit=settings.backlog_limit_bytes,
             tick_seconds=max(0.005, min(_TICK_SECONDS, min(delays) / 20)),
         )
+        self.outbox = Outbox(settings.gather_seconds, self.reactor.wake_in)
         self.reactor.flush = self.outbox.flush
         self.reactor.on_slow = self._slow_wire
         deadline = self.reactor.deadline

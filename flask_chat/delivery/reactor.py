@@ -49,6 +49,7 @@ class Reactor:
         self._greenlet: Any = None
         self._asleep = False
         self._called = False  # `wake` has been called and the greenlet has not run since
+        self._alarm: Any = None  # the timer of `wake_in`, while it runs
         self._tick_due = False
         self._ticked_at = 0.0
 
@@ -80,6 +81,17 @@ class Reactor:
         if self._asleep and not self._called:
             self._called = True
             get_hub().loop.run_callback(self._resume)
+
+    def wake_in(self, seconds: float) -> None:
+        """Have a turn after so many seconds. One that was asked for before comes first."""
+        if self._alarm is None:
+            self._alarm = get_hub().loop.timer(seconds)
+            self._alarm.start(self._ring, update=True)
+
+    def _ring(self) -> None:
+        self._alarm.close()
+        self._alarm = None
+        self.wake()
 
     def start(self) -> None:
         """Start the greenlet, in this process (a server may fork before its first connection)."""

@@ -1,4 +1,4 @@
-"""What goes out to whom in one turn of the reactor.
+"""What goes out to whom: in one turn of the reactor, or a little later (`outbox`).
 
 A room collects the frames of the turn and joins them once; every member's socket gets the same
 bytes by one send. What concerns one member only is noted as an edit of that text: an
@@ -24,7 +24,7 @@ Send = Callable[[bytes], int]
 class Room:
     """Those in this process who listen to one room, and what they are about to get."""
 
-    __slots__ = ("frames", "members", "room_id", "sends", "size")
+    __slots__ = ("frames", "has_company", "members", "room_id", "sends", "sent_at", "size")
 
     def __init__(self, room_id: str) -> None:
         self.room_id = room_id
@@ -34,6 +34,8 @@ class Room:
         ] = []  # how each is sent to, in the same places: a flush reads only this
         self.frames: list[bytes] = []  # of this turn
         self.size = 0  # bytes of them
+        self.sent_at = 0.0  # the last text
+        self.has_company = False  # whether frames came together then (`outbox`)
 
     def join(self, member: Session) -> None:
         """One more member."""
@@ -108,21 +110,3 @@ def edited(data: bytes, edits: list[Edit]) -> list[bytes | memoryview]:
     if at < len(data):
         pieces.append(whole[at:])
     return pieces
-
-
-class Outbox:
-    """The rooms and sessions that have something to send at the end of this turn."""
-
-    def __init__(self) -> None:
-        self.rooms: list[Room] = []
-        self.sessions: list[Session] = []
-
-    def flush(self) -> None:
-        """Send everything, and what comes of it: a broken connection may be news for its room."""
-        while self.rooms or self.sessions:
-            rooms, self.rooms = self.rooms, []
-            for room in rooms:
-                room.flush()
-            sessions, self.sessions = self.sessions, []
-            for session in sessions:
-                session.flush()

@@ -67,7 +67,7 @@ class Session:
         self.tasks: deque[Task] | None = None  # what waits for that handler (`dispatch`)
         self.user: dict[str, Any] | None = None  # python-socketio's session of the application
         self._out: list[bytes] | None = None  # frames that are not part of the room's text
-        self._edits: list[Edit] | None = None  # of the room's text in this turn
+        self._edits: list[Edit] | None = None  # of the room's text
 
     # Messages of the client (websocket.Receiver)
 
@@ -160,14 +160,14 @@ class Session:
         self.engine.reactor.wake()
 
     def flush(self, data: bytes = b"") -> None:
-        """The turn ends: send what is kept for this client and `data`, the text of its room."""
+        """Send what is kept for this client and `data`, the text of its room, if that goes out."""
         if self.closed:
             return
-        out, edits = self._out, self._edits
+        out, self._out = self._out, None
         pieces: list[bytes | memoryview] = list(out) if out else []
         if data:
+            edits, self._edits = self._edits, None
             pieces += edited(data, edits) if edits else [data]
-        self._out = self._edits = None
         wire = self.wire
         if not pieces:
             pass

@@ -14,4 +14,5 @@ class EngineSettings:
     connect_timeout_seconds: float = 45.0  # from opening to the first CONNECT
     upgrade_timeout_seconds: float = 10.0  # from the WebSocket handshake to UPGRADE
     session_prefix: str = ""  # session ids begin with it, to tell where a session lives
+    gather_seconds: float = 0.0  # how long what a busy room is sent waits for more
     may_block: bool = False  # handlers wait for something: run them in greenlets of their own
