@@ -17,6 +17,7 @@ from flask_chat import assets
 from flask_chat.addresses import lan_address
 from flask_chat.backend import Backend, make_backend
 from flask_chat.chat import Chat, Ref
+from flask_chat.collector import collect_less
 from flask_chat.delivery import packets
 from flask_chat.delivery.bus import Bus
 from flask_chat.delivery.fanout import Fanout
@@ -73,6 +74,7 @@ class Runtime:
         Once it has started, calling it again does nothing.
         """
         if self.housekeeper is None:
+            collect_less()
             self.chat.resume()
             self.housekeeper = gevent.spawn(self._keep_house)
 

@@ -49,6 +49,7 @@ PART_OF_MODULE = {
     "succession": "chat",
     "backend": "app",
     "callers": "server",
+    "collector": "server",
     "handover": "server",
     "http1": "server",
     "http_head": "server",
