@@ -26,7 +26,7 @@ const DIST = join(ROOT, "static", "dist");
 const STAMP = join(DIST, "sources.sha256");
 
 /** What a page asks for by name. The name is the key in manifest.json. */
-const PAGES = ["home.js", "room.js"];
+const PAGES = ["home.js", "room.js", "wait.js"];
 const STYLES = ["style.css"];
 const ICONS = "icons.svg";
 

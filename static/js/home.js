@@ -2,7 +2,7 @@
 
 import { cloneTemplate, find, flag } from "./lib/dom.js";
 import { recall, remember } from "./lib/storage.js";
-import { isBlank, readCode } from "./lib/text.js";
+import { isBlank, readCode, readInvite } from "./lib/text.js";
 import { ago } from "./lib/time.js";
 
 const NAME = "name";
@@ -12,6 +12,9 @@ class LobbyPage {
   #form = find("#lobby", HTMLFormElement);
   #name = find("#name", HTMLInputElement);
   #code = find("#code", HTMLInputElement);
+  #invite = find("#invite", HTMLInputElement);
+  #invited = { code: this.#code.value, token: this.#invite.value };
+  #passcode = document.querySelector("input#passcode"); // only where the room has asked for it
   #isProving = false;
 
   start() {
@@ -21,6 +24,10 @@ class LobbyPage {
     this.#code.addEventListener("input", () => this.#codeTyped());
     this.#code.addEventListener("paste", (event) => this.#codePasted(event));
     this.#name.addEventListener("input", () => this.#clear(this.#name));
+    if (this.#passcode instanceof HTMLInputElement) {
+      const passcode = this.#passcode;
+      passcode.addEventListener("input", () => this.#clear(passcode));
+    }
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
     window.addEventListener("pageshow", () => this.#tidyCode());
     this.#prove();
@@ -44,6 +51,7 @@ class LobbyPage {
   #tidyCode() {
     const { value, selectionStart } = this.#code;
     const code = readCode(value);
+    this.#keepInvite(value, code);
     if (code !== value) {
       this.#code.value = code;
       const caret = readCode(value.slice(0, selectionStart ?? value.length)).length;
@@ -52,12 +60,19 @@ class LobbyPage {
     find(".code-boxes", HTMLElement).dataset.length = String(code.length);
   }
 
+  /** The invite stays with the code it came with, however that got into the box. @param {string} typed @param {string} code */
+  #keepInvite(typed, code) {
+    const token = readInvite(typed);
+    if (token) this.#invited = { code, token };
+    this.#invite.value = code === this.#invited.code ? this.#invited.token : "";
+  }
+
   /** @param {ClipboardEvent} event */
   #codePasted(event) {
     const pasted = event.clipboardData?.getData("text") ?? "";
     if (readCode(pasted).length < CODE_LETTERS) return;
     event.preventDefault();
-    this.#code.value = readCode(pasted);
+    this.#code.value = pasted;
     this.#codeTyped();
   }
 
@@ -68,7 +83,8 @@ class LobbyPage {
     if (!isBlank(this.#name.value)) remember(NAME, this.#name.value.trim());
     if (isBlank(this.#name.value)) return this.#refuse(event, this.#name, "Type a name first");
     const isCreating = button instanceof HTMLButtonElement && button.name === "create";
-    if (isCreating || this.#code.value.length === CODE_LETTERS) return;
+    if (isCreating) return;
+    if (this.#code.value.length === CODE_LETTERS) return this.#checkPasscode(event);
     this.#refuse(
       event,
       this.#code,
@@ -76,6 +92,13 @@ class LobbyPage {
         ? "Type the four letters, or create a room"
         : "A code has four letters",
     );
+  }
+
+  /** @param {SubmitEvent} event */
+  #checkPasscode(event) {
+    const passcode = this.#passcode;
+    if (passcode instanceof HTMLInputElement && passcode.value === "")
+      this.#refuse(event, passcode, "Type the passcode first");
   }
 
   /**

@@ -65,6 +65,9 @@ export interface History {
   more: boolean;
 }
 
+/** How it stands with somebody who has knocked; "over" is expired, or the room is. */
+export type KnockState = "waiting" | "admitted" | "refused" | "over";
+
 /** A message the browser has accepted from its user and the server has not told back yet. */
 export interface OutboxItem {
   key: string;

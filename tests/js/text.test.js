@@ -7,6 +7,7 @@ import {
   listNames,
   plural,
   readCode,
+  readInvite,
   splitLinks,
 } from "../../static/js/lib/text.js";
 
@@ -28,6 +29,14 @@ test("codes are read in any case, with spaces, dashes, or a link around them", (
   assert.equal(readCode("bc"), "BC");
   assert.equal(readCode("bcdfgh"), "BCDF");
   assert.equal(readCode("12 4!"), "");
+});
+
+test("an invite is read from a link to a room and from nothing else", () => {
+  assert.equal(readInvite("http://10.0.0.2:5000/r/BCDF?invite=a_b-C4"), "a_b-C4");
+  assert.equal(readInvite("see https://chat.example/r/BCDF?x=1&invite=abc#top"), "abc");
+  assert.equal(readInvite("https://chat.example/r/BCDF"), "");
+  assert.equal(readInvite("https://chat.example/other?invite=abc"), "");
+  assert.equal(readInvite("BCDF"), "");
 });
 
 test("links are found and the text around them stays as it was typed", () => {

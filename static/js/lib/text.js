@@ -106,6 +106,11 @@ export function readCode(typed) {
     .toUpperCase();
 }
 
+/** The invite in a link to a room; "" when there is none. @param {string} typed */
+export function readInvite(typed) {
+  return /\/r\/[^/?#\s]+\?(?:[^#\s]*&)?invite=([\w-]+)/iu.exec(typed)?.[1] ?? "";
+}
+
 /**
  * "Ada", "Ada and Grace", "Ada, Grace and Mallory", "Ada, Grace and 3 others".
  * @param {string[]} names
