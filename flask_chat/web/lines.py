@@ -15,6 +15,7 @@ from flask_chat.domain.events import (
 )
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import MessageView, fold
+from flask_chat.web.changes import NameOf, sentences
 
 _GROUP = timedelta(minutes=5)  # messages of one person this close together are one group
 
@@ -24,14 +25,24 @@ Line = dict[str, Any]  # what `_message.html` reads; the keys are named there
 def history_lines(history: History, me: MemberId) -> list[Line]:
     """One line for each event that shows, oldest first."""
     events = [decode_event(data) for data in history.events]
-    people = {member.member_id: member for member in history.members}
+    joined = [event.member for event in events if isinstance(event, MemberJoined)]
+    people = {member.member_id: member for member in joined}
+    people |= {member.member_id: member for member in history.members}
     view = fold(events)
+
+    def name_of(member_id: MemberId) -> str:
+        if member_id == me:
+            return "You"
+        return people[member_id].name if member_id in people else "Somebody"
+
     lines: list[Line] = []
     for event in events:
         if isinstance(event, MessagePosted):
             lines.append(_message(event, view.messages[event.seq], people, me, lines))
-        elif text := _presence(event, people):
-            lines.append({"type": "presence", "seq": event.seq, "at": iso(event.at), "text": text})
+        lines += [
+            {"type": "presence", "seq": event.seq, "at": iso(event.at), "text": text}
+            for text in _quiet(event, name_of)
+        ]
     return lines
 
 
@@ -65,12 +76,12 @@ def _message(
     }
 
 
-def _presence(event: Event, people: dict[MemberId, Member]) -> str:
+def _quiet(event: Event, name_of: NameOf) -> list[str]:
     match event:
         case MemberJoined():
-            return f"{event.member.name} joined"
-        case MemberLeft() if event.member_id in people:
-            return f"{people[event.member_id].name} left"
+            return [f"{name_of(event.member.member_id)} joined"]
+        case MemberLeft():
+            return [f"{name_of(event.member_id)} left"]
         case MemberRenamed():
-            return f"Somebody is called {event.name} now"
-    return ""
+            return [f"Somebody is called {event.name} now"]
+    return sentences(event, name_of)
