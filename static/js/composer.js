@@ -12,9 +12,11 @@ export class Composer {
   #count;
   #reason;
   #wait;
+  #hushed;
   #limit;
   #heard;
   #waitUntil = 0;
+  #hush = "";
   #isTouch = window.matchMedia("(pointer: coarse)");
   /** @type {AbortController | null} */
   #listening = null;
@@ -27,18 +29,20 @@ export class Composer {
    * @param {HTMLElement} given.count
    * @param {HTMLElement} given.reason why one cannot send, for screen readers
    * @param {HTMLElement} given.wait seconds until the next may go
+   * @param {HTMLElement} given.hushed why nothing may be sent for now, for everybody to see
    * @param {number} given.limit characters; 0 for none
    * @param {object} given.heard
    * @param {(text: string) => void} given.heard.send
    * @param {(text: string) => void} given.heard.changed
    */
-  constructor({ form, text, send, count, reason, wait, limit, heard }) {
+  constructor({ form, text, send, count, reason, wait, hushed, limit, heard }) {
     this.#form = form;
     this.#text = text;
     this.#send = send;
     this.#count = count;
     this.#reason = reason;
     this.#wait = wait;
+    this.#hushed = hushed;
     this.#limit = limit;
     this.#heard = heard;
   }
@@ -81,6 +85,17 @@ export class Composer {
     this.#drawWait();
   }
 
+  /** Sends nothing until told otherwise, and says why; what is written stays. @param {string} reason "" to go on */
+  hush(reason) {
+    if (reason === this.#hush) return;
+    this.#hush = reason;
+    this.#hushed.hidden = reason === "";
+    this.#hushed.textContent = reason;
+    flag(this.#form, "hushed", reason !== "");
+    flag(this.#form, "refused", false);
+    this.#draw();
+  }
+
   /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (!shouldSend(event, this.#isTouch.matches)) return;
@@ -113,6 +128,7 @@ export class Composer {
 
   /** Why this cannot be sent; "" when it can. */
   #problem() {
+    if (this.#hush !== "") return this.#hush;
     const text = this.#text.value;
     if (isBlank(text)) return "Write something first";
     const excess = this.#limit > 0 ? countCharacters(text) - this.#limit : 0;

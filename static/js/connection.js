@@ -45,6 +45,7 @@ export class Connection {
    * @param {(welcome: Welcome) => void} given.heard.welcome
    * @param {(event: Event) => void} given.heard.event
    * @param {(typing: {member_id: string, is_typing: boolean}) => void} given.heard.typing
+   * @param {(waiting: number) => void} given.heard.knocks so many wait at the door
    */
   constructor({ token, after, heard }) {
     this.#after = after;
@@ -73,6 +74,7 @@ export class Connection {
     socket.on("welcome", (welcome) => this.#welcome(welcome));
     socket.on("event", (event) => this.#heard.event(event));
     socket.on("typing", (typing) => this.#heard.typing(typing));
+    socket.on("knocks", ({ waiting }) => this.#heard.knocks(waiting));
     socket.on("connect_error", (error) => this.#refused(error));
     socket.on("disconnect", (_reason, details) => this.#lost(details));
     this.#connect();

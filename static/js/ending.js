@@ -1,8 +1,11 @@
 /** What stands in the composer's place when this membership is over, and the way out of it. */
 
 import { copyText, find } from "./lib/dom.js";
+import { isEndless, untilWhen } from "./lib/time.js";
 
-/** @import { Event } from "./types.d.ts" */
+/** @import { ChatError, Event } from "./types.d.ts" */
+
+const FINAL = new Set(["room_ended", "room_not_found", "token_invalid", "banned"]);
 
 export class Ending {
   #panel;
@@ -15,9 +18,9 @@ export class Ending {
     this.#part("copy").addEventListener("click", () => this.#copy());
   }
 
-  /** @param {string} code why it is over @param {string} room the room's code @returns {string} what to say aloud */
-  show(code, room) {
-    const { title, text, again } = describeEnd(code, room);
+  /** @param {ChatError} why it is over @param {string} room the room's code @returns {string} what to say aloud */
+  show(why, room) {
+    const { title, text, again } = describeEnd(why, room, Date.now());
     this.#part("title").textContent = title;
     this.#part("text").textContent = text;
     this.#part("again").hidden = !again;
@@ -38,24 +41,26 @@ export class Ending {
 }
 
 /**
- * Why an event ends the stay of `me`, in the words of `describeEnd`; null when it does not.
+ * Why an event ends the stay of `me`, for `describeEnd`; null when it does not.
  * @param {Event} event
  * @param {string} me
+ * @returns {ChatError | null}
  */
-export function endOf({ kind, member_id, reason }, me) {
-  if (kind === "room_ended") return "room_ended";
+export function endOf({ kind, member_id, reason, until }, me) {
+  if (kind === "room_ended") return { code: "room_ended", message: "" };
   if (member_id !== me) return null;
-  if (kind === "member_removed" || reason === "removed") return "removed";
-  return kind === "member_left" && reason !== "gone" ? "left" : null;
+  if (kind === "member_removed" && until) return { code: "banned", message: "", until };
+  if (kind === "member_removed" || reason === "removed") return { code: "removed", message: "" };
+  return kind === "member_left" && reason !== "gone" ? { code: "left", message: "" } : null;
 }
 
 /** Whether an error of the server means that there is no way back with this token. @param {string} code */
 export function isFinal(code) {
-  return code === "room_ended" || code === "room_not_found" || code === "token_invalid";
+  return FINAL.has(code);
 }
 
-/** @param {string} code @param {string} room */
-export function describeEnd(code, room) {
+/** @param {ChatError} why @param {string} room @param {number} now */
+export function describeEnd({ code, until }, room, now) {
   switch (code) {
     case "room_ended":
     case "room_not_found":
@@ -67,7 +72,16 @@ export function describeEnd(code, room) {
     case "removed":
       return {
         title: "You were removed from this room",
-        text: "The host has ended your stay here.",
+        text: `The host has ended your stay here. The code ${room} leads back in.`,
+        again: true,
+      };
+    case "banned":
+      return {
+        title: "You were banned from this room",
+        text:
+          until && !isEndless(until)
+            ? `You may come back, but not ${untilWhen(until, now).replace("until", "before")}.`
+            : "The host does not let you in again.",
         again: false,
       };
     case "left":

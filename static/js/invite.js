@@ -2,12 +2,16 @@
 
 import { copyText, find, flag } from "./lib/dom.js";
 
+/** @import { Reply, Room } from "./types.d.ts" */
+
 const COPIED_MS = 2000;
 
 export class Invite {
   #dialog;
   #url;
   #code;
+  #room;
+  #ask;
   #say;
   /** @type {AbortController | null} */
   #listening = null;
@@ -15,14 +19,18 @@ export class Invite {
   /**
    * @param {object} given
    * @param {HTMLDialogElement} given.dialog
-   * @param {string} given.url
+   * @param {string} given.url as the page was told
    * @param {string} given.code
+   * @param {() => Room} given.room as it is now
+   * @param {() => Promise<Reply<{invite: string}> | null>} given.ask what the link carries now
    * @param {(sentence: string) => void} given.say
    */
-  constructor({ dialog, url, code, say }) {
+  constructor({ dialog, url, code, room, ask, say }) {
     this.#dialog = dialog;
     this.#url = url;
     this.#code = code;
+    this.#room = room;
+    this.#ask = ask;
     this.#say = say;
   }
 
@@ -58,9 +66,29 @@ export class Invite {
   open() {
     const menu = document.getElementById("menu");
     if (menu?.matches(":popover-open")) menu.hidePopover();
-    const qr = find("#qr", HTMLImageElement, this.#dialog);
-    if (!qr.src && qr.dataset.src) qr.src = qr.dataset.src;
+    this.#draw();
     this.#dialog.showModal();
+  }
+
+  /** The room is not what it was; the link may be another one. @param {boolean} isRenewed */
+  async changed(isRenewed) {
+    const reply = isRenewed ? await this.#ask() : null;
+    if (reply?.ok) this.renew(reply.invite);
+    if (this.#dialog.open) this.#draw();
+  }
+
+  /** @param {string} invite what the link carries from now on */
+  renew(invite) {
+    this.#url = withInvite(this.#url, invite);
+    find("#share-url", HTMLInputElement, this.#dialog).value = this.#url;
+  }
+
+  #draw() {
+    const room = this.#room();
+    find("#invite-hint", HTMLElement, this.#dialog).textContent = describeInvite(room);
+    const qr = find("#qr", HTMLImageElement, this.#dialog);
+    const src = `${qr.dataset.src}?v=${room.invites}`; // the picture may be kept for an hour
+    if (qr.getAttribute("src") !== src) qr.src = src;
   }
 
   /** @param {HTMLElement} button */
@@ -93,4 +121,25 @@ export class Invite {
       // The person changed their mind; nothing to tell.
     }
   }
+}
+
+/** @param {string} url @param {string} invite */
+export function withInvite(url, invite) {
+  const renewed = new URL(url);
+  renewed.searchParams.set("invite", invite);
+  return renewed.href;
+}
+
+/** What the letters do and what the link does. @param {Pick<Room, "locked" | "has_passcode" | "knock">} room */
+export function describeInvite({ locked, has_passcode, knock }) {
+  if (locked) return "The room is locked: the letters let nobody in. The link and the square do.";
+  const asked =
+    has_passcode && knock
+      ? "need the passcode, and knock"
+      : has_passcode
+        ? "need the passcode"
+        : "knock";
+  if (has_passcode || knock)
+    return `Who types the letters will ${asked}. The link and the square lead straight in.`;
+  return "Read it out, show the square, or send the link.";
 }

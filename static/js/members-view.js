@@ -3,8 +3,10 @@
 import { cloneTemplate, find } from "./lib/dom.js";
 import { recall, remember } from "./lib/storage.js";
 import { initial } from "./lib/text.js";
+import { isMuted, waysWith } from "./rights.js";
 
 /** @import { Member } from "./types.d.ts" */
+/** @typedef {ReturnType<typeof describePerson>} Person */
 
 const CLOSED = "members:closed";
 
@@ -16,7 +18,8 @@ export class MembersView {
   #close;
   #count;
   #wide = window.matchMedia("(min-width: 900px)");
-  #drawn = "";
+  /** @type {Map<string, {node: HTMLElement, drawn: string}>} by member id */
+  #nodes = new Map();
   /** @type {AbortController | null} */
   #listening = null;
 
@@ -52,16 +55,43 @@ export class MembersView {
     this.#listening?.abort();
   }
 
-  /** @param {Member[]} here @param {string} me */
-  draw(here, me) {
+  /** @param {Member[]} here @param {Member} me @param {number} now by the server's clock */
+  draw(here, me, now) {
     this.#count.textContent = String(here.length);
     this.#title.textContent = here.length === 1 ? "Here now" : `Here now · ${here.length}`;
-    const drawn = JSON.stringify(here);
-    if (drawn === this.#drawn) return;
-    this.#drawn = drawn;
-    this.#list.replaceChildren(
-      ...here.map((member) => drawPerson(member, member.member_id === me)),
-    );
+    const people = here.map((member) => describePerson(member, me, now));
+    if (this.#nodes.size === 0) this.#list.replaceChildren(); // as the page came
+    const hadFocus = this.#list.contains(document.activeElement);
+    const ids = new Set(people.map(({ member_id }) => member_id));
+    for (const [id, { node }] of this.#nodes) {
+      if (ids.has(id)) continue;
+      node.remove();
+      this.#nodes.delete(id);
+    }
+    for (const [index, person] of people.entries()) {
+      const node = this.#drawPerson(person);
+      const there = this.#list.children[index];
+      if (there !== node) this.#list.insertBefore(node, there ?? null);
+    }
+    if (hadFocus && !this.#list.contains(document.activeElement)) this.#keepFocus();
+  }
+
+  /** Whoever had the focus is gone. */
+  #keepFocus() {
+    const next = this.#list.querySelector(".act-button:not([hidden])");
+    if (next instanceof HTMLElement) next.focus();
+    else this.#button.focus();
+  }
+
+  /** The same node for the same person, so that whoever is on its button stays there. @param {Person} person */
+  #drawPerson(person) {
+    const drawn = JSON.stringify(person);
+    const known = this.#nodes.get(person.member_id);
+    if (known?.drawn === drawn) return known.node;
+    const node = known?.node ?? cloneTemplate("person-template");
+    drawPerson(node, person);
+    this.#nodes.set(person.member_id, { node, drawn });
+    return node;
   }
 
   #toggle() {
@@ -84,16 +114,26 @@ export class MembersView {
   }
 }
 
-/** @param {Member} member @param {boolean} isMe */
-function drawPerson(member, isMe) {
-  const node = cloneTemplate("person-template");
-  node.dataset.hue = String(member.hue);
-  find(".avatar", HTMLElement, node).textContent = initial(member.name);
-  find(".person-name", HTMLElement, node).textContent = member.name;
-  const notes = [
-    isMe ? "you" : "",
-    member.role === "guest" ? "" : member.role === "host" ? "host" : "co-host",
-  ];
-  find(".person-note", HTMLElement, node).textContent = notes.filter(Boolean).join(", ");
-  return node;
+/** @param {Member} member @param {Member} me @param {number} now */
+function describePerson(member, me, now) {
+  const { member_id, name, hue, glyph, role } = member;
+  const isMe = member_id === me.member_id;
+  const hasMenu = waysWith(me, member, now).length > 0;
+  return { member_id, name, hue, glyph, role, isMe, isQuiet: isMuted(member, now), hasMenu };
+}
+
+/** @param {HTMLElement} node @param {Person} person */
+function drawPerson(node, { member_id, name, hue, glyph, role, isMe, isQuiet, hasMenu }) {
+  node.dataset.member = member_id;
+  node.dataset.hue = String(hue);
+  node.dataset.glyph = String(glyph);
+  find(".avatar", HTMLElement, node).textContent = initial(name);
+  find(".person-name", HTMLElement, node).textContent = name;
+  find(".person-note", HTMLElement, node).textContent = isMe ? "you" : "";
+  const marks = new Set([role, isQuiet ? "muted" : ""]);
+  for (const mark of node.querySelectorAll("[data-mark]"))
+    if (mark instanceof HTMLElement) mark.hidden = !marks.has(mark.dataset.mark ?? "");
+  const button = find(".act-button", HTMLElement, node);
+  button.hidden = !hasMenu;
+  button.setAttribute("aria-label", `${name}: more`);
 }

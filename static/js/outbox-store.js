@@ -73,6 +73,15 @@ export class LayeredItems {
   }
 }
 
+/** The places of a member's items in this browser, the best first. @param {string} member_id @param {string} code of the room */
+export function openItems(member_id, code) {
+  return new LayeredItems([
+    new DatabaseItems(member_id, code),
+    new LocalItems(member_id, code),
+    new MemoryItems(),
+  ]);
+}
+
 /** Keeps items in IndexedDB. @implements {ItemStore} */
 export class DatabaseItems {
   #member_id;

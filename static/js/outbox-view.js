@@ -3,6 +3,7 @@
  * should still go, and a word before somebody leaves them behind. Each bubble tells its own state in timeline-view.js.
  */
 
+import { isAgreed } from "./asks.js";
 import { find } from "./lib/dom.js";
 import { plural } from "./lib/text.js";
 
@@ -17,6 +18,7 @@ export class OutboxView {
   #question;
   #text;
   #composer;
+  #pace;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ticking;
   #guard = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
@@ -28,12 +30,14 @@ export class OutboxView {
    * @param {HTMLElement} given.line why and how long it takes
    * @param {HTMLElement} given.question about old messages
    * @param {import("./composer.js").Composer} given.composer
+   * @param {() => {until: number, words: string}} given.pace when slow mode lets me speak again (0: now), and what it is
    */
-  constructor({ outbox, line, question, composer }) {
+  constructor({ outbox, line, question, composer, pace }) {
     this.#outbox = outbox;
     this.#line = line;
     this.#question = question;
     this.#composer = composer;
+    this.#pace = pace;
     this.#text = find("#stale-text", HTMLElement, question);
     const on = (/** @type {string} */ id, /** @type {(key: string) => void} */ act) =>
       find(id, HTMLElement, question).addEventListener("click", () => {
@@ -42,6 +46,13 @@ export class OutboxView {
       });
     on("#stale-send", (key) => outbox.retry(key));
     on("#stale-discard", (key) => outbox.discard(key));
+  }
+
+  /** Everything that would be lost: what was not sent, and what stands in the box. */
+  get words() {
+    const unsent = this.#outbox.items.filter(({ state }) => state !== "kept");
+    const texts = [...unsent.map(({ text }) => text), this.#composer.text];
+    return texts.filter((text) => text.trim() !== "").join("\n\n");
   }
 
   draw() {
@@ -56,10 +67,11 @@ export class OutboxView {
   #drawWait() {
     const wait = this.#outbox.wait;
     const now = Date.now();
-    const sentence = wait ? describeWait(this.#outbox.waitingCount, wait, now) : "";
+    const pace = this.#pace();
+    const sentence = wait ? describeWait(this.#outbox.waitingCount, wait, now) : pace.words;
     if (this.#line.textContent !== sentence) this.#line.textContent = sentence;
-    this.#composer.slow(wait?.until ?? 0);
-    if (!wait) {
+    this.#composer.slow(Math.max(wait?.until ?? 0, pace.until));
+    if (!wait && pace.until === 0) {
       clearInterval(this.#ticking);
       this.#ticking = undefined;
     } else {
@@ -82,13 +94,13 @@ export class OutboxView {
     if (unsent === 0) return;
     event.preventDefault();
     const form = event.target;
-    const dialog = find("#leave-dialog", HTMLDialogElement);
-    find("#leave-text", HTMLElement, dialog).textContent =
-      `${plural(unsent, "message has", "messages have")} not been sent yet and would be lost.`;
-    dialog.returnValue = "";
-    dialog.showModal();
-    await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
-    if (dialog.returnValue === "leave" && form instanceof HTMLFormElement) form.submit();
+    const isMeant = await isAgreed({
+      title: "Leave now?",
+      text: `${plural(unsent, "message has", "messages have")} not been sent yet and would be lost.`,
+      yes: "Leave anyway",
+      no: "Stay",
+    });
+    if (isMeant && form instanceof HTMLFormElement) form.submit();
   }
 }
 
@@ -102,5 +114,6 @@ export function describeWait(count, { until, error }, now) {
   const seconds = Math.max(1, Math.ceil((until - now) / 1000));
   const left = plural(count, "message");
   if (error === null || error.code === "too_fast") return `Sending slowly: ${left}, ${seconds} s`;
+  if (error.code === "slow_mode") return `Slow mode: ${left} in ${seconds} s`;
   return `${error.message.replace(/[.!]?$/u, "")}. ${left} in ${seconds} s`;
 }

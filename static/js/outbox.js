@@ -19,6 +19,7 @@ const PACE_SLACK_MS = 50;
 const INTERNAL_TRIES = 5; // a server that fails on one message every time must not hold back the others
 const PASSING = new Set([
   "too_fast",
+  "slow_mode",
   "unavailable",
   "timeout",
   "server_full",
@@ -103,7 +104,7 @@ export class Outbox {
     const now = this.#now();
     if (this.#waitUntil <= now || this.waitingCount === 0) return null;
     return {
-      until: Math.max(this.#waitUntil, now + this.waitingCount * this.#paceMs),
+      until: this.#waitUntil + (this.waitingCount - 1) * this.#paceMs,
       error: this.#waitError,
     };
   }
@@ -180,6 +181,18 @@ export class Outbox {
     if (item.state !== "kept") this.#tabs.tell({ type: "kept", key, seq }); // others show it until their log has it
     this.#store.remove(key);
     this.#changed();
+  }
+
+  /** The log shown here holds everything up to this. @param {number} last */
+  settleUpTo(last) {
+    for (const { key, state, seq } of this.#items)
+      if (state === "kept" && seq !== undefined && seq <= last) this.settle(key, seq);
+  }
+
+  /** What made it wait, such as slow mode, no longer holds: tries again at once. */
+  hurry() {
+    if (this.#waitUntil === 0) return;
+    this.#waitFor(this.#now(), null, 0);
   }
 
   /** Nothing can be sent any more: everything that waits has failed. @param {ChatError} error */
@@ -277,9 +290,9 @@ export class Outbox {
 
   /** @param {ChatError} error */
   #refusedForNow(error) {
-    const perSecond = error.code === "too_fast" ? (error.limit ?? 0) : 0;
-    if (perSecond > 0) this.#paceMs = 1000 / perSecond + PACE_SLACK_MS; // no need to run into it each time
-    const seconds = Math.min(error.retry_after_seconds ?? 1, SLOWEST_RETRY_SECONDS);
+    this.#paceMs = paceOf(error) ?? this.#paceMs; // no need to run into it each time
+    const longest = error.code === "slow_mode" ? Number.POSITIVE_INFINITY : SLOWEST_RETRY_SECONDS;
+    const seconds = Math.min(error.retry_after_seconds ?? 1, longest);
     this.#pause(Math.max(seconds * 1000, PACE_SLACK_MS), error);
   }
 
@@ -401,4 +414,11 @@ export class Outbox {
 /** @param {OutboxItem} item */
 function isUnderWay({ state }) {
   return state === "waiting" || state === "sending";
+}
+
+/** In how many ms the server takes one message after the other, if its refusal tells. @param {ChatError} error */
+function paceOf({ code, limit = 0 }) {
+  if (limit <= 0) return null;
+  if (code === "too_fast") return 1000 / limit + PACE_SLACK_MS;
+  return code === "slow_mode" ? limit * 1000 + PACE_SLACK_MS : null;
 }

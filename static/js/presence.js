@@ -29,22 +29,29 @@ export class Roster {
 
   /** What an event says about people. Returns whether the list changed. @param {Event} event */
   apply(event) {
-    const id = event.member_id ?? event.member?.member_id ?? "";
-    const known = this.#members.get(id);
-    if (event.kind === "member_joined" && event.member) {
-      this.#members.set(id, { ...event.member, here: true });
+    const { kind, member, member_id = "", previous = "" } = event;
+    if (kind === "member_joined" && member) {
+      this.#members.set(member.member_id, { ...member, here: true });
       return true;
     }
-    if (!known) return false;
-    if (event.kind === "member_left" || event.kind === "member_removed") {
-      this.#members.set(id, { ...known, here: false });
-      return true;
+    if (kind === "host_changed") {
+      this.#change(previous, { role: event.reason === "handed_over" ? "cohost" : "guest" });
+      return this.#change(member_id, { role: "host", muted_until: undefined });
     }
-    if (event.kind === "member_renamed" && event.name) {
-      this.#members.set(id, { ...known, name: event.name });
-      return true;
-    }
-    return false;
+    const changes = changesOfMember(event);
+    return changes !== null && this.#change(member_id, changes);
+  }
+
+  /** @param {string} member_id @param {Partial<Member>} changes */
+  #change(member_id, changes) {
+    const known = this.#members.get(member_id);
+    if (known) this.#members.set(member_id, { ...known, ...changes });
+    return known !== undefined;
+  }
+
+  /** @param {string} member_id */
+  find(member_id) {
+    return this.#members.get(member_id);
   }
 
   /** Never fails: somebody unheard of is "Somebody". @param {string} member_id @returns {Member} */
@@ -54,6 +61,7 @@ export class Roster {
         member_id,
         name: "Somebody",
         hue: 0,
+        glyph: 0,
         role: "guest",
         here: false,
       }
@@ -65,5 +73,23 @@ export class Roster {
     return [...this.#members.values()]
       .filter((member) => member.here)
       .sort((a, b) => ROLE_ORDER[a.role] - ROLE_ORDER[b.role] || a.name.localeCompare(b.name));
+  }
+}
+
+/** @param {Event} event @returns {Partial<Member> | null} */
+function changesOfMember({ kind, name, role, muted_until }) {
+  switch (kind) {
+    case "member_left":
+    case "member_removed":
+      return { here: false };
+    case "member_renamed":
+      return name ? { name } : null;
+    case "member_changed":
+      return {
+        ...(role ? { role } : {}),
+        ...(muted_until === undefined ? {} : { muted_until: muted_until ?? undefined }),
+      };
+    default:
+      return null;
   }
 }

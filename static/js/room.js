@@ -2,35 +2,33 @@
 
 import { Attention } from "./attention.js";
 import { CatchUp } from "./catch-up.js";
+import { describeSlowMode, newsOf } from "./changes.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Draft } from "./drafts.js";
 import { Ending, endOf, isFinal } from "./ending.js";
+import { HostTools } from "./host-tools.js";
+import { Hush } from "./hush.js";
 import { Invite } from "./invite.js";
 import { find, flag } from "./lib/dom.js";
 import { followKeyboard } from "./lib/viewport.js";
 import { MembersView } from "./members-view.js";
 import { Announcer, Banner } from "./notices.js";
 import { Outbox } from "./outbox.js";
-import {
-  DatabaseItems,
-  LayeredItems,
-  LocalItems,
-  MemoryItems,
-  sweepUnsent,
-} from "./outbox-store.js";
+import { openItems, sweepUnsent } from "./outbox-store.js";
 import { OutboxView } from "./outbox-view.js";
 import { Painter } from "./painter.js";
-import { Roster } from "./presence.js";
 import { Reading } from "./reading.js";
+import { readState } from "./room-state.js";
 import { Tabs } from "./tabs.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline-view.js";
 import { makeTurns } from "./turns.js";
-import { describeTyping, TypingSender, TypingTracker } from "./typing.js";
+import { TypingSender } from "./typing.js";
+import { TypingView } from "./typing-view.js";
 import { Wakes } from "./wakes.js";
 
-/** @import { ConnectionState, Event, History, Member, Posted, Reply, Welcome } from "./types.d.ts" */
+/** @import { ChatError, ConnectionState, Event, Welcome } from "./types.d.ts" */
 
 const ASK_AGAIN_MS = 2000;
 
@@ -39,18 +37,10 @@ const element = (id) => find(`#${id}`, HTMLElement);
 
 class RoomPage {
   #page = element("room").dataset;
-  /** @type {Member} */
-  #me = {
-    member_id: this.#page.memberId ?? "",
-    name: this.#page.name ?? "",
-    hue: Number(this.#page.hue),
-    role: /** @type {Member["role"]} */ (this.#page.role ?? "guest"),
-    here: true,
-  };
-  #code = this.#page.code ?? "";
+  #state = readState(this.#page);
+  #code = this.#state.room.code;
 
   #timeline = new Timeline();
-  #roster = new Roster();
   #draft = new Draft(this.#page.roomId ?? "");
   #announcer = new Announcer(element("announcer"));
   #reading = new Reading(this.#page.roomId ?? "");
@@ -65,21 +55,20 @@ class RoomPage {
       welcome: (welcome) => this.#welcomed(welcome),
       event: (event) => this.#received(event),
       typing: ({ member_id, is_typing }) => this.#typers.hear(member_id, is_typing),
+      knocks: (waiting) => this.#tools.knocked(waiting),
     },
   });
 
   #catchUp = new CatchUp({
     timeline: this.#timeline,
-    ask: (range) =>
-      /** @type {Promise<Reply<History> | null>} */ (this.#connection.ask("history", range)),
+    ask: (range) => this.#connection.ask("history", range),
     heard: {
       missed: ({ members, events }) => {
-        this.#roster.learn(members);
+        this.#state.learn(members, []);
         for (const event of events) this.#received(event);
       },
       older: ({ members, events }) => {
-        this.#roster.learn(members);
-        for (const event of events) this.#learn(event);
+        this.#state.learn(members, events);
         this.#painter.paintNow({ isQuiet: true });
       },
       unanswered: () => {
@@ -93,20 +82,15 @@ class RoomPage {
     },
   });
 
-  #store = new LayeredItems([
-    new DatabaseItems(this.#me.member_id, this.#code),
-    new LocalItems(this.#me.member_id, this.#code),
-    new MemoryItems(),
-  ]);
+  #memberId = this.#state.me.member_id;
+  #store = openItems(this.#memberId, this.#code);
 
   #outbox = new Outbox({
     store: this.#store,
-    turns: makeTurns(this.#me.member_id, this.#store),
-    tabs: new Tabs(this.#me.member_id),
+    turns: makeTurns(this.#memberId, this.#store),
+    tabs: new Tabs(this.#memberId),
     send: ({ key, text, reply_to }) =>
-      /** @type {Promise<Reply<Posted> | null>} */ (
-        this.#connection.ask("post", reply_to ? { key, text, reply_to } : { key, text })
-      ),
+      this.#connection.ask("post", reply_to ? { key, text, reply_to } : { key, text }),
     changed: () => this.#outboxChanged(),
   });
 
@@ -128,8 +112,8 @@ class RoomPage {
     view: this.#view,
     gather: () => ({
       outbox: this.#outbox.items,
-      me: this.#me,
-      member: (id) => this.#roster.get(id),
+      me: this.#state.me,
+      member: (id) => this.#state.member(id),
       newAfter: this.#reading.newAfter,
     }),
     painted: (rows) => this.#painted(rows),
@@ -151,6 +135,7 @@ class RoomPage {
     count: element("count"),
     reason: element("send-reason"),
     wait: element("send-wait"),
+    hushed: element("hushed"),
     limit: Number(this.#page.messageLimit),
     heard: { send: (text) => this.#post(text), changed: (text) => this.#textChanged(text) },
   });
@@ -160,10 +145,15 @@ class RoomPage {
     line: element("queue"),
     question: element("stale"),
     composer: this.#composer,
+    pace: () => ({ until: this.#state.slowUntil, words: describeSlowMode(this.#state) }),
   });
 
   #typing = new TypingSender((is_typing) => this.#connection.tell("typing", { is_typing }));
-  #typers = new TypingTracker(() => this.#drawTyping());
+  #typers = new TypingView({
+    line: element("typing"),
+    text: element("typing-text"),
+    nameOf: (id) => (id === this.#memberId ? "" : this.#state.member(id).name),
+  });
 
   #members = new MembersView({
     panel: element("members"),
@@ -183,13 +173,32 @@ class RoomPage {
     say: (sentence) => this.#announcer.say(sentence),
   });
 
-  #ending = new Ending(element("over"), () => this.#unsentText());
+  #ending = new Ending(element("over"), () => this.#unsent.words);
 
   #invite = new Invite({
     dialog: find("#invite", HTMLDialogElement),
     url: this.#page.shareUrl ?? location.href,
     code: this.#code,
+    room: () => this.#state.room,
+    ask: () => this.#connection.ask("invite", {}),
     say: (sentence) => this.#announcer.say(sentence),
+  });
+
+  #hush = new Hush({
+    state: this.#state,
+    composer: this.#composer,
+    changed: () => this.#drawPeople(),
+    say: (sentence) => this.#announcer.say(sentence),
+  });
+
+  #tools = new HostTools({
+    state: this.#state,
+    ask: (name, data) => this.#connection.ask(name, data),
+    message: (seq) => this.#timeline.message(seq),
+    rewrite: (text) => this.#composer.restore(text),
+    renewed: (invite) => this.#invite.renew(invite),
+    say: (sentence) => this.#announcer.say(sentence),
+    focus: () => this.#composer.focus(),
   });
 
   #wakes = new Wakes({
@@ -204,6 +213,7 @@ class RoomPage {
     this.#showPage();
     this.#members.start();
     this.#invite.start();
+    this.#tools.start();
     this.#composer.start(this.#draft.text);
     this.#attention.start();
     this.#connection.start();
@@ -220,8 +230,9 @@ class RoomPage {
   /** Shows at once what came with the page; the welcome brings what has happened since. */
   #showPage() {
     const { events, members, more } = JSON.parse(element("history").textContent ?? "");
-    this.#roster.start(members);
+    this.#state.begin(members, events);
     this.#startOver(events, more);
+    this.#drawPeople();
     this.#painter.paintNow({ isQuiet: true });
   }
 
@@ -247,25 +258,26 @@ class RoomPage {
   // ---- what the server tells
 
   /** @param {Welcome} welcome */
-  #welcomed({ room, me, members, events, more, reset }) {
-    this.#me = me;
+  #welcomed(welcome) {
+    const { events, more, reset } = welcome;
+    const { invites } = this.#state.room;
     this.#isBack = false;
-    this.#roster.start(members);
+    this.#state.welcome(welcome);
     this.#typers.clear();
-    this.#showTopic(room.topic);
     const isFresh = reset || this.#timeline.last === null;
     if (isFresh) this.#startOver(events, more);
     else for (const event of events) this.#received(event);
-    this.#drawMembers();
+    this.#drawPeople();
+    this.#drawRoom(this.#state.room.invites !== invites);
+    this.#tools.welcomed();
     this.#outbox.setOnline(true);
   }
 
   /** @param {Event[]} events @param {boolean} more */
   #startOver(events, more) {
-    for (const event of events) this.#learn(event);
     const shown = this.#timeline.start(events, more);
     for (const event of shown) this.#settle(event);
-    if (!this.#hasStarted) this.#reading.start(events, this.#me.member_id);
+    if (!this.#hasStarted) this.#reading.start(events, this.#memberId);
     this.#hasStarted = true;
     this.#view.clear();
     this.#painter.paint({ isQuiet: true });
@@ -284,27 +296,30 @@ class RoomPage {
 
   /** @param {Event} event @param {boolean} wasThere */
   #apply(event, wasThere) {
-    if (this.#roster.apply(event)) this.#drawMembers();
-    if (event.kind === "room_changed" && event.topic !== undefined) this.#showTopic(event.topic);
-    const end = endOf(event, this.#me.member_id);
-    if (end) this.#connection.stop({ code: end, message: "" });
+    if (this.#state.apply(event)) this.#stateApplied(event);
+    const end = endOf(event, this.#memberId);
+    if (end) this.#connection.stop(end);
     if (event.member_id && event.kind !== "member_joined") this.#typers.forget(event.member_id);
     this.#settle(event);
-    if (event.kind !== "message_posted" || event.by === this.#me.member_id) return;
+    if (event.kind !== "message_posted" || event.by === this.#memberId) return;
     this.#typers.forget(event.by ?? "");
-    this.#announcer.say(`${this.#roster.get(event.by ?? "").name}: ${event.text}`);
+    this.#announcer.say(`${this.#state.member(event.by ?? "").name}: ${event.text}`);
     if (wasThere) this.#attention.read();
     else this.#attention.miss(event);
   }
 
-  /** Takes in who an event is about without repeating its news. @param {Event} event */
-  #learn(event) {
-    if (event.member) this.#roster.learn([{ ...event.member, here: false }]);
+  /** Somebody, or the room, is not what it was. @param {Event} event */
+  #stateApplied(event) {
+    this.#drawPeople();
+    if (event.kind === "room_changed") this.#drawRoom(event.invites !== undefined);
+    if (event.slow_mode_seconds !== undefined) this.#outbox.hurry();
+    this.#tools.draw();
+    for (const sentence of newsOf(event, this.#state)) this.#announcer.say(sentence);
   }
 
   /** A message of mine that has arrived leaves the outbox, whether or not its acknowledgement came. @param {Event} event */
   #settle(event) {
-    if (event.by === this.#me.member_id && event.key) this.#outbox.settle(event.key, event.seq);
+    if (event.by === this.#memberId && event.key) this.#outbox.settle(event.key, event.seq);
   }
 
   async #loadOlder() {
@@ -321,7 +336,7 @@ class RoomPage {
     this.#outbox.setOnline(false);
     this.#timeline.forgetEarly();
     this.#typers.clear();
-    if (state.name === "closed") this.#over(state.error?.code ?? "left");
+    if (state.name === "closed") this.#over(state.error ?? { code: "left", message: "" });
   }
 
   // ---- what I do
@@ -339,44 +354,35 @@ class RoomPage {
   #textChanged(text) {
     this.#draft.change(text);
     if (text === "") this.#draft.flush();
-    this.#typing.changed(text.trim() === "");
+    this.#typing.changed(text.trim() === "" || this.#state.mutedUntil !== null);
   }
 
   #outboxChanged() {
-    const last = this.#timeline.last ?? 0;
-    for (const item of this.#outbox.items) {
-      if (item.state === "kept" && item.seq !== undefined && item.seq <= last)
-        this.#outbox.settle(item.key, item.seq);
-      if (item.state === "failed" && item.error && isFinal(item.error.code))
-        this.#connection.stop(item.error);
-    }
+    this.#outbox.settleUpTo(this.#timeline.last ?? 0);
+    for (const { state, error } of this.#outbox.items)
+      if (state === "failed" && error && isFinal(error.code)) this.#connection.stop(error);
     this.#page.unsent = String(this.#outbox.waitingCount); // for whoever looks in from outside
     this.#unsent.draw();
     this.#painter.paint();
   }
 
-  /** No way back: says why, and keeps what was not sent within reach. @param {string} code */
-  #over(code) {
+  /** No way back: says why, and keeps what was not sent within reach. @param {ChatError} error */
+  #over(error) {
     if (this.#isBack) this.#hide();
     this.#typing.stop();
     this.#draft.flush();
-    const sentence = this.#ending.show(code, this.#code);
+    this.#tools.stop();
+    this.#hush.stop();
+    const sentence = this.#ending.show(error, this.#code);
     find("#composer", HTMLFormElement).hidden = true;
     flag(element("room"), "over", true);
-    this.#outbox.close({ code, message: sentence.slice(0, sentence.indexOf(".")) });
+    this.#outbox.close({ ...error, message: sentence.slice(0, sentence.indexOf(".")) });
     this.#announcer.say(sentence);
   }
 
   /** Left for good and then back by the browser's button: there is no room to look at any more. */
   #hide() {
-    if (this.#unsentText() === "") location.reload();
-  }
-
-  #unsentText() {
-    const unsent = this.#outbox.items
-      .filter(({ state }) => state !== "kept")
-      .map(({ text }) => text);
-    return [...unsent, this.#composer.text].filter((text) => text.trim() !== "").join("\n\n");
+    if (this.#unsent.words === "") location.reload();
   }
 
   // ---- drawing
@@ -388,20 +394,21 @@ class RoomPage {
     this.#attention.draw();
   }
 
-  #drawMembers() {
-    this.#members.draw(this.#roster.here, this.#me.member_id);
+  #drawPeople() {
+    const { here, me, now } = this.#state;
+    this.#members.draw(here, me, now);
+    this.#hush.draw();
+    this.#unsent.draw();
+    this.#painter.paint();
   }
 
-  #drawTyping() {
-    const others = this.#typers.members.filter((id) => id !== this.#me.member_id);
-    const sentence = describeTyping(others.map((id) => this.#roster.get(id).name));
-    element("typing-text").textContent = sentence;
-    flag(element("typing"), "shown", sentence !== "");
-  }
-
-  /** @param {string} topic */
-  #showTopic(topic) {
+  /** @param {boolean} isRenewed the invite link is another one */
+  #drawRoom(isRenewed) {
+    const { topic, locked } = this.#state.room;
     element("topic").textContent = topic;
+    element("locked").hidden = !locked;
+    this.#invite.changed(isRenewed);
+    this.#unsent.draw();
   }
 }
 

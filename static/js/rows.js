@@ -1,9 +1,10 @@
-/** From lines to rows: groups, days, collapsed presence, the mark where the unread begins, and what is still on its way. */
+/** From lines to rows: groups, days, runs of quiet lines, the mark where the unread begins, and what is still on its way. */
 
-import { listNames } from "./lib/text.js";
 import { dayLabel, dayOf } from "./lib/time.js";
+import { quietRows } from "./quiet-rows.js";
+import { hasActs } from "./rights.js";
 
-/** @import { Entry, Member, MessageRow, OutboxItem, PresenceEntry, Row } from "./types.d.ts" */
+/** @import { ChangeEntry, Entry, Member, MessageRow, OutboxItem, PresenceEntry, Row } from "./types.d.ts" */
 
 const GROUP_MS = 5 * 60_000;
 
@@ -22,28 +23,22 @@ export function arrange({ entries, outbox, me, member, newAfter, now }) {
   const rows = [];
   /** @type {MessageRow | null} the message just above, when nothing came between */
   let above = null;
-  /** @type {PresenceEntry[]} */
-  let presence = [];
+  /** @type {(PresenceEntry | ChangeEntry)[]} */
+  let quiet = [];
   let day = "";
   let marked = newAfter === null;
 
-  const endPresence = () => {
-    if (presence.length === 0) return;
-    const text = describePresence(presence, me.member_id, (id) => member(id).name);
-    rows.push({
-      type: "presence",
-      id: `p:${presence[0].seq}`,
-      at: presence[presence.length - 1].at,
-      text,
-    });
-    presence = [];
+  const endQuiet = () => {
+    if (quiet.length === 0) return;
+    rows.push(...quietRows(quiet, me.member_id, (id) => member(id).name, now));
+    quiet = [];
     above = null;
   };
 
   /** @param {string} at */
   const beginDay = (at) => {
     if (dayOf(at) === day) return;
-    endPresence();
+    endQuiet();
     day = dayOf(at);
     rows.push({ type: "day", id: `d:${day}`, at, text: dayLabel(at, now) });
     above = null;
@@ -64,18 +59,19 @@ export function arrange({ entries, outbox, me, member, newAfter, now }) {
 
   for (const entry of entries) {
     beginDay(entry.at);
-    if (entry.kind === "presence") {
-      presence.push(entry);
+    if (entry.kind !== "message") {
+      quiet.push(entry);
       continue;
     }
-    endPresence();
+    endQuiet();
     const mine = entry.by === me.member_id;
     if (!marked && newAfter !== null && entry.seq > newAfter && !mine) {
       rows.push({ type: "new", id: "new" });
       marked = true;
       above = null;
     }
-    const { name, hue } = member(entry.by);
+    const author = member(entry.by);
+    const { name, hue, glyph } = author;
     const id = mine && entry.key ? `k:${entry.key}` : `s:${entry.seq}`;
     const { seq, at, by, text, edited, removed, key } = entry;
     addMessage({
@@ -85,15 +81,17 @@ export function arrange({ entries, outbox, me, member, newAfter, now }) {
       by,
       name,
       hue,
+      glyph,
       mine,
       text,
       edited,
       removed,
       key,
+      acts: hasActs(me, mine ? me : author, removed),
       state: mine ? "kept" : "",
     });
   }
-  endPresence();
+  endQuiet();
 
   const arrived = new Set(outbox.length > 0 ? keysOf(entries, me.member_id) : []);
   for (const item of outbox) {
@@ -108,11 +106,13 @@ export function arrange({ entries, outbox, me, member, newAfter, now }) {
       by: me.member_id,
       name: me.name,
       hue: me.hue,
+      glyph: me.glyph,
       mine: true,
       text,
       edited: false,
       removed: false,
       key,
+      acts: false,
       state,
       error,
     });
@@ -125,56 +125,4 @@ function keysOf(entries, me) {
   return entries.flatMap((entry) =>
     entry.kind === "message" && entry.by === me ? [entry.key] : [],
   );
-}
-
-/**
- * One line for a run of comings and goings: "Ada, Grace and 3 others joined · Mallory left".
- * Somebody who came and went again within the run is told once, somebody who left and returned not at all.
- * @param {readonly PresenceEntry[]} run
- * @param {string} me
- * @param {(member_id: string) => string} nameOf
- */
-export function describePresence(run, me, nameOf) {
-  /** @type {Map<string, {first: string, last: string}>} */
-  const changes = new Map();
-  for (const { member_id, action } of run) {
-    const known = changes.get(member_id);
-    changes.set(member_id, { first: known?.first ?? action, last: action });
-  }
-  /** @type {Map<string, string[]>} */
-  const sentences = new Map([
-    ["joined", []],
-    ["came back", []],
-    ["came and went", []],
-    ["left", []],
-    ["removed", []],
-  ]);
-  for (const [member_id, { first, last }] of changes) {
-    const name = member_id === me ? "You" : nameOf(member_id);
-    sentences.get(outcome(first, last))?.push(name);
-  }
-  return [...sentences]
-    .filter(([, names]) => names.length > 0)
-    .map(
-      ([what, names]) =>
-        `${listNames(youFirst(names))} ${what === "removed" ? verbRemoved(names) : what}`,
-    )
-    .join(" · ");
-}
-
-/** @param {string} first @param {string} last */
-function outcome(first, last) {
-  if (last === "joined") return first === "joined" ? "joined" : "came back";
-  if (last === "left") return first === "joined" ? "came and went" : "left";
-  return "removed";
-}
-
-/** @param {string[]} names */
-function youFirst(names) {
-  return names.includes("You") ? ["You", ...names.filter((name) => name !== "You")] : names;
-}
-
-/** @param {string[]} names */
-function verbRemoved(names) {
-  return names.length > 1 || names[0] === "You" ? "were removed" : "was removed";
 }

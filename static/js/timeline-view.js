@@ -6,12 +6,14 @@
 import { cloneTemplate, find, flag } from "./lib/dom.js";
 import { initial, isFewEmoji, splitLinks } from "./lib/text.js";
 import { clockTime, dayAndTime, fullTime } from "./lib/time.js";
+import { MessageKeys } from "./message-keys.js";
 
 /** @import { MessageRow, Row } from "./types.d.ts" */
 
 const NEAR_END_PX = 80;
 const NEAR_TOP_PX = 600;
 const WORDS_AT_FAULT = new Set(["message_empty", "message_too_long", "invalid"]);
+const EDITABLE = new Set([...WORDS_AT_FAULT, "muted"]);
 const STATE_WORDS = {
   "": "",
   sending: "Sending",
@@ -31,6 +33,7 @@ export class TimelineView {
   /** @type {{node: Element, top: number} | null} the line that keeps its place while others come and grow */
   #anchor = null;
   #height = 0;
+  #keys;
   #older;
   #canLoad = false;
   #isLoading = false;
@@ -55,6 +58,7 @@ export class TimelineView {
     this.#column = column;
     this.#lines = lines;
     this.#heard = heard;
+    this.#keys = new MessageKeys(lines);
     this.#older = cloneTemplate("older-template");
   }
 
@@ -67,6 +71,7 @@ export class TimelineView {
     const { signal } = this.#listening;
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true, signal });
     this.#lines.addEventListener("click", (event) => this.#clicked(event), { signal });
+    this.#keys.start(signal);
     this.#resizes.observe(this.#scroller);
     this.#resizes.observe(this.#column);
     this.toEnd();
@@ -101,6 +106,7 @@ export class TimelineView {
     if (canLoad && this.#lines.firstElementChild !== this.#older) this.#lines.prepend(this.#older);
     if (!canLoad) this.#older.remove();
     if (toEnd) this.#isStuck = true;
+    this.#keys.draw();
     this.#keepPlace();
     this.#askForOlder();
   }
@@ -219,6 +225,7 @@ export class TimelineView {
 /** @param {HTMLElement} node @param {MessageRow} row */
 function drawMessage(node, row) {
   node.dataset.hue = String(row.hue);
+  node.dataset.glyph = String(row.glyph);
   node.dataset.key = row.key;
   if (row.seq) node.dataset.seq = String(row.seq);
   for (const name of /** @type {const} */ (["mine", "first", "last", "removed"]))
@@ -232,6 +239,12 @@ function drawMessage(node, row) {
   when.dateTime = row.at;
   when.textContent = clockTime(row.at) + (row.edited ? " · edited" : "");
   when.title = fullTime(row.at);
+  const button = find(".act-button", HTMLElement, node);
+  button.hidden = !row.acts;
+  button.setAttribute(
+    "aria-label",
+    row.mine ? "Your message: more" : `Message of ${row.name}: more`,
+  );
   if (!row.mine) return;
   find(".state", HTMLElement, node).dataset.state = row.state;
   find(".state-word", HTMLElement, node).textContent = STATE_WORDS[row.state];
@@ -267,12 +280,13 @@ function drawFailure(node, row) {
   const retry = find("[data-act=retry]", HTMLElement, failure);
   retry.hidden = isAboutWords;
   retry.textContent = row.error?.code === "stale" ? "Send now" : "Retry";
-  find("[data-act=edit]", HTMLElement, failure).hidden = !isAboutWords;
+  find("[data-act=edit]", HTMLElement, failure).hidden = !EDITABLE.has(row.error?.code ?? "");
   if (!known) find(".said", HTMLElement, node).append(failure);
 }
 
 /** @param {MessageRow} row */
 function describeFailure({ error, at }) {
+  if (error?.code === "muted") return "Not sent, as you were muted.";
   if (error?.code === "stale") return `Not sent yet, written ${dayAndTime(at, Date.now())}.`;
   return `Not sent. ${(error?.message ?? "The server did not take it").replace(/[.!]?$/u, ".")}`;
 }

@@ -3,7 +3,9 @@
  * Knows no page; timeline-view.js shows it, rows.js arranges it.
  */
 
-/** @import { Entry, Event, MessageEntry } from "./types.d.ts" */
+import { changesOf } from "./changes.js";
+
+/** @import { Entry, Event, MessageEntry, PresenceEntry } from "./types.d.ts" */
 
 export class Timeline {
   /** @type {Map<number, Event>} what came before the events it follows, waiting for the hole to be filled */
@@ -35,6 +37,11 @@ export class Timeline {
 
   get entries() {
     return this.#entries;
+  }
+
+  /** A message as it is now. @param {number} seq */
+  message(seq) {
+    return this.#messages.get(seq);
   }
 
   /** Whether events wait for others that must be shown first. */
@@ -107,41 +114,16 @@ export class Timeline {
 
   /** @param {Event} event @param {Entry[]} entries */
   #fold(event, entries) {
-    const { seq, at } = event;
     if (event.kind === "message_posted") {
-      /** @type {MessageEntry} */
-      const message = {
-        kind: "message",
-        seq,
-        at,
-        by: event.by ?? "",
-        text: event.text ?? "",
-        key: event.key ?? "",
-        edited: false,
-        removed: false,
-      };
-      this.#messages.set(seq, message);
+      const message = messageOf(event);
+      this.#messages.set(event.seq, message);
       entries.push(message);
     } else if (event.kind === "message_edited") {
       this.#change(event.target, { text: event.text ?? "", edited: true });
     } else if (event.kind === "message_removed") {
       this.#change(event.target, { text: "", removed: true });
-    } else if (event.kind === "member_joined") {
-      entries.push({
-        kind: "presence",
-        seq,
-        at,
-        member_id: event.member?.member_id ?? "",
-        action: "joined",
-      });
-    } else if (event.kind === "member_left") {
-      entries.push({
-        kind: "presence",
-        seq,
-        at,
-        member_id: event.member_id ?? "",
-        action: event.reason === "removed" ? "removed" : "left",
-      });
+    } else {
+      entries.push(...presenceOf(event), ...changesOf(event));
     }
   }
 
@@ -150,4 +132,20 @@ export class Timeline {
     const message = target === undefined ? undefined : this.#messages.get(target);
     if (message) Object.assign(message, changes);
   }
+}
+
+/** @param {Event} event @returns {MessageEntry} */
+function messageOf({ seq, at, by = "", text = "", key = "", removed = false }) {
+  return { kind: "message", seq, at, by, text, key, edited: false, removed };
+}
+
+/** @param {Event} event @returns {PresenceEntry[]} */
+function presenceOf({ kind, seq, at, member, member_id = "", reason, until }) {
+  /** @param {PresenceEntry["action"]} action @returns {PresenceEntry[]} */
+  const entry = (action) => [
+    { kind: "presence", seq, at, member_id: member?.member_id ?? member_id, action },
+  ];
+  if (kind === "member_joined") return entry("joined");
+  if (kind === "member_left") return entry(reason === "removed" ? "removed" : "left");
+  return kind === "member_removed" && until === undefined ? entry("removed") : [];
 }

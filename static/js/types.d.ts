@@ -5,18 +5,52 @@ export interface Room {
   code: string;
   topic: string;
   created_at: string;
+  host_id: string;
+  /** Nobody new comes in by the code. */
+  locked: boolean;
+  /** Whoever comes by the code has to be let in. */
+  knock: boolean;
+  has_passcode: boolean;
+  /** Between two messages of a guest; 0 for none. */
+  slow_mode_seconds: number;
+  /** How often the invite was renewed. */
+  invites: number;
 }
+
+/** What a `room_changed` may change. */
+export type RoomChange = Partial<
+  Pick<Room, "topic" | "locked" | "knock" | "has_passcode" | "slow_mode_seconds" | "invites">
+>;
 
 export interface Member {
   member_id: string;
   name: string;
   hue: number;
+  /** 0 to 7, the shape of the avatar. */
+  glyph: number;
   role: "host" | "cohost" | "guest";
   here: boolean;
+  /** May be over by now; the year 9999 is until it is lifted. */
+  muted_until?: string;
+}
+
+/** Somebody who waits at the door. */
+export interface Knock {
+  knock_id: string;
+  name: string;
+  at: string;
+}
+
+/** Somebody who is kept out. */
+export interface Ban {
+  member_id: string;
+  name: string;
+  until: string;
+  network: boolean;
 }
 
 /** One entry of the room's log. The fields beyond the first four belong to single kinds. */
-export interface Event {
+export interface Event extends RoomChange {
   seq: number;
   kind: string;
   at: string;
@@ -28,7 +62,14 @@ export interface Event {
   member?: Member;
   member_id?: string;
   name?: string;
-  topic?: string;
+  role?: Member["role"];
+  /** Null: not muted any more. */
+  muted_until?: string | null;
+  /** Who was the host before. */
+  previous?: string;
+  /** A message whose words are gone; or until when somebody is kept out. */
+  removed?: boolean;
+  until?: string;
   reason?: string;
 }
 
@@ -48,6 +89,7 @@ export interface ChatError {
   field?: string;
   retry_after_seconds?: number;
   limit?: number;
+  until?: string;
   suggestion?: string;
 }
 
@@ -63,6 +105,21 @@ export interface History {
   events: Event[];
   members: Member[];
   more: boolean;
+}
+
+/** Something that may be done with a person, as a menu offers it. */
+export interface Way {
+  act: "mute" | "unmute" | "remove" | "ban" | "promote" | "demote" | "hand-over";
+  label: string;
+  /** For how long; 0 until it is lifted. */
+  seconds?: number;
+}
+
+/** Something to ask of the server, what is said once it is done, and what does the opposite. */
+export interface Act {
+  ask: { action: string } & Record<string, unknown>;
+  done: string;
+  undo?: Omit<Act, "undo">;
 }
 
 /** How it stands with somebody who has knocked; "over" is expired, or the room is. */
@@ -124,7 +181,7 @@ export type TabMessage =
   | { type: "wait"; until: number; error: ChatError | null; pace_ms: number };
 
 /** What one line of the timeline is made from, after folding the log. */
-export type Entry = MessageEntry | PresenceEntry;
+export type Entry = MessageEntry | PresenceEntry | ChangeEntry;
 
 export interface MessageEntry {
   kind: "message";
@@ -145,6 +202,19 @@ export interface PresenceEntry {
   action: "joined" | "left" | "removed";
 }
 
+/** One thing that somebody, or the server, has changed about the room or a person. */
+export interface ChangeEntry {
+  kind: "change";
+  seq: number;
+  at: string;
+  by: string;
+  what: keyof RoomChange | "role" | "muted_until" | "host" | "banned";
+  /** Of the room's property, the role, or until when. */
+  value: string | number | boolean | null;
+  /** Whom it is about. */
+  member_id: string;
+}
+
 /** One row on screen. `id` stays the same for as long as it is the same thing. */
 export type Row = MessageRow | PresenceRow | DayRow | NewRow;
 
@@ -156,12 +226,15 @@ export interface MessageRow {
   by: string;
   name: string;
   hue: number;
+  glyph: number;
   mine: boolean;
   first: boolean;
   last: boolean;
   text: string;
   edited: boolean;
   removed: boolean;
+  /** Whether it has a menu. */
+  acts: boolean;
   state: OutboxItem["state"] | "";
   error?: ChatError;
   key: string;

@@ -151,7 +151,8 @@ def test_the_link_is_copied_by_one_press(person: Person) -> None:
 
     expect(ada.page.get_by_role("button", name="Copied").first).to_be_visible()
     copied = ada.page.evaluate("navigator.clipboard.readText()")
-    assert copied.endswith(ada.page.url.rpartition("/")[2])
+    assert copied == ada.page.locator("#share-url").input_value()
+    assert copied.startswith(f"{ada.page.url}?invite=")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -203,7 +203,7 @@ test("once it was too fast, the rest keeps to the pace without running into it a
 
   for (const text of ["one", "two", "three"]) outbox.add(text);
   await settled();
-  assert.equal(outbox.wait?.until, Date.now() + 3 * 550);
+  assert.equal(outbox.wait?.until, Date.now() + 500 + 2 * 550);
   mock.timers.tick(500);
   await settled();
   assert.deepEqual(texts(sent), ["one", "one"]);
@@ -219,6 +219,56 @@ test("once it was too fast, the rest keeps to the pace without running into it a
 
   assert.deepEqual(texts(sent), ["one", "one", "two", "three"]);
   assert.equal(outbox.wait, null);
+});
+
+test("slow mode lets one message go after the other, however long that takes", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const error = { code: "slow_mode", message: "Slow", retry_after_seconds: 200, limit: 300 };
+  const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
+  outbox.setOnline(true);
+
+  for (const text of ["one", "two"]) outbox.add(text);
+  await settled();
+  assert.equal(outbox.wait?.until, Date.now() + 200_000 + 300_050);
+  mock.timers.tick(199_999);
+  await settled();
+  assert.deepEqual(texts(sent), ["one"]);
+  mock.timers.tick(1);
+  await settled();
+  mock.timers.tick(300_050);
+  await settled();
+  mock.timers.reset();
+
+  assert.deepEqual(texts(sent), ["one", "one", "two"]);
+  assert.equal(outbox.wait, null);
+});
+
+test("when slow mode ends, what waits for it goes at once", async () => {
+  const error = { code: "slow_mode", message: "Slow", retry_after_seconds: 200, limit: 300 };
+  const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
+  outbox.setOnline(true);
+  for (const text of ["one", "two"]) outbox.add(text);
+  await settled();
+
+  outbox.hurry();
+  await new Promise((later) => setTimeout(later, 5));
+  await settled();
+  outbox.stop();
+
+  assert.deepEqual(texts(sent), ["one", "one", "two"]);
+});
+
+test("what is said while muted fails with the reason, and the rest is tried as well", async () => {
+  const error = { code: "muted", message: "The host has muted you." };
+  const { outbox, sent } = makeOutbox({ answers: [{ ok: false, error }] });
+  outbox.setOnline(true);
+
+  outbox.add("let me speak");
+  await settled();
+
+  assert.deepEqual(texts(sent), ["let me speak"]);
+  assert.equal(outbox.items[0].state, "failed");
+  assert.equal(outbox.items[0].error?.message, error.message);
 });
 
 test("a server that fails on one message again and again does not hold back the others", async () => {

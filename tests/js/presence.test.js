@@ -9,6 +9,7 @@ const member = (name, more = {}) => ({
   member_id: name.toLowerCase(),
   name,
   hue: 1,
+  glyph: 1,
   role: "guest",
   here: true,
   ...more,
@@ -70,4 +71,44 @@ test("a rename shows everywhere, and somebody unheard of has a name too", () => 
 
   assert.deepEqual(names(roster), ["Countess"]);
   assert.equal(roster.get("nobody").name, "Somebody");
+});
+
+test("roles and mutes are followed", () => {
+  const roster = new Roster();
+  const until = "2026-11-25T21:40:00.000Z";
+  roster.start([member("Ada", { role: "host" }), member("Grace"), member("Mallory")]);
+  /** @param {string} id @param {Partial<import("../../static/js/types.d.ts").Event>} more */
+  const changed = (id, more) =>
+    roster.apply({ seq: 4, kind: "member_changed", at: "", member_id: id, ...more });
+
+  assert.ok(changed("mallory", { muted_until: until }));
+  assert.equal(roster.get("mallory").muted_until, until);
+  changed("mallory", { role: "cohost" });
+  assert.equal(roster.get("mallory").muted_until, until);
+  changed("mallory", { muted_until: null });
+  assert.equal(roster.get("mallory").muted_until, undefined);
+  assert.equal(roster.get("mallory").role, "cohost");
+});
+
+test("the room has one host: who hands it over is a co-host, who is gone a guest", () => {
+  const roster = new Roster();
+  roster.start([member("Ada", { role: "host" }), member("Grace"), member("Mallory")]);
+  /** @param {string} member_id @param {string} previous @param {string} reason */
+  const changed = (member_id, previous, reason) =>
+    roster.apply({ seq: 5, kind: "host_changed", at: "", member_id, previous, reason });
+  const roles = () => ["ada", "grace", "mallory"].map((id) => roster.get(id).role);
+
+  changed("grace", "ada", "handed_over");
+  assert.deepEqual(roles(), ["cohost", "host", "guest"]);
+  changed("mallory", "grace", "gone");
+  assert.deepEqual(roles(), ["cohost", "guest", "host"]);
+});
+
+test("whoever is removed is no longer here", () => {
+  const roster = new Roster();
+  roster.start([member("Ada"), member("Mallory")]);
+
+  roster.apply({ seq: 6, kind: "member_removed", at: "", member_id: "mallory" });
+
+  assert.deepEqual(names(roster), ["Ada"]);
 });

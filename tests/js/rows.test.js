@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arrange, describePresence } from "../../static/js/rows.js";
+import { arrange } from "../../static/js/rows.js";
 
 /** @import { Entry, Member, MessageEntry, MessageRow, OutboxItem, PresenceEntry, Row } from "../../static/js/types.d.ts" */
 
@@ -8,8 +8,8 @@ const NOON = new Date(2026, 10, 22, 12).getTime();
 const MINUTE = 60_000;
 /** @type {Map<string, Member>} */
 const people = new Map([
-  ["ada", { member_id: "ada", name: "Ada", hue: 1, role: "host", here: true }],
-  ["grace", { member_id: "grace", name: "Grace", hue: 2, role: "guest", here: true }],
+  ["ada", { member_id: "ada", name: "Ada", hue: 1, glyph: 1, role: "host", here: true }],
+  ["grace", { member_id: "grace", name: "Grace", hue: 2, glyph: 2, role: "guest", here: true }],
 ]);
 
 let seq = 0;
@@ -134,20 +134,24 @@ test("somebody else's key cannot take the place of my row", () => {
   assert.notEqual(row.id, "k:abc");
 });
 
-test("comings and goings in a row are one line", () => {
-  /** @param {string} id */
-  const nameOf = (id) => id.toUpperCase();
-  /** @param {PresenceEntry[]} run */
-  const line = (run) => describePresence(run, "me", nameOf);
+test("a message has a menu where something may be done with it", () => {
+  const rows = (/** @type {string} */ me, /** @type {Partial<MessageEntry>} */ more = {}) =>
+    messagesOf(
+      arrange({
+        entries: [
+          { ...message("ada", NOON), ...more },
+          { ...message("grace", NOON), ...more },
+        ],
+        outbox: [{ key: "new", text: "hi", written_at: NOON, place: 1, state: "waiting" }],
+        me: person(me),
+        member: person,
+        newAfter: null,
+        now: NOON,
+      }),
+    ).map(({ acts }) => acts);
 
-  assert.equal(line([presence("a", "joined")]), "A joined");
-  assert.equal(line([presence("a", "joined"), presence("me", "joined")]), "You and A joined");
-  assert.equal(
-    line(["a", "b", "c", "d", "e"].map((id) => presence(id, "joined"))),
-    "A, B and 3 others joined",
-  );
-  assert.equal(line([presence("a", "joined"), presence("b", "left")]), "A joined · B left");
-  assert.equal(line([presence("a", "joined"), presence("a", "left")]), "A came and went");
-  assert.equal(line([presence("a", "left"), presence("a", "joined")]), "A came back");
-  assert.equal(line([presence("a", "removed")]), "A was removed");
+  assert.deepEqual(rows("grace"), [false, true, false]);
+  assert.deepEqual(rows("ada"), [true, true, false]);
+  assert.deepEqual(rows("ada", { removed: true }), [false, true, false]);
+  assert.deepEqual(rows("grace", { removed: true }), [false, false, false]);
 });

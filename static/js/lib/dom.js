@@ -26,6 +26,12 @@ export function cloneTemplate(id) {
   return copy;
 }
 
+/** Makes the icon in here another one of the set. @param {HTMLElement} within @param {string} name */
+export function setIcon(within, name) {
+  const use = find("use", SVGUseElement, within);
+  use.setAttribute("href", `${(use.getAttribute("href") ?? "").split("#")[0]}#${name}`);
+}
+
 /** Sets or removes a data attribute that CSS reads as a flag. @param {HTMLElement | SVGElement} element @param {string} name @param {boolean} on */
 export function flag(element, name, on) {
   if (on) element.dataset[name] = "";

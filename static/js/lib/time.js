@@ -1,6 +1,14 @@
 /** Times as people read them, in their own zone and language. Every function is given its "now". */
 
+import { plural } from "./text.js";
+
 const DAY_MS = 86_400_000;
+/** @type {[number, string][]} */
+const UNITS = [
+  [86_400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+];
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 const weekday = new Intl.DateTimeFormat("en-GB", {
@@ -30,6 +38,28 @@ export function dayAndTime(at, now) {
   if (dayOf(at) === dayOf(now)) return time;
   const label = dayLabel(at, now);
   return label === "Yesterday" ? `yesterday ${time}` : `on ${label} ${time}`;
+}
+
+/** Whether something has no end of its own: it is lifted, or ends with the room. @param {string} until */
+export function isEndless(until) {
+  return until.startsWith("9999");
+}
+
+/** "until 21:40", "until tomorrow at 09:15", "until Friday 20 November at 21:40". @param {string} until @param {number} now */
+export function untilWhen(until, now) {
+  const day = dayOf(until);
+  if (day === dayOf(now)) return `until ${clockTime(until)}`;
+  const date = new Date(now);
+  const tomorrow = new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1);
+  const label = day === dayOf(tomorrow.getTime()) ? "tomorrow" : dayLabel(until, now);
+  return `until ${label.replace("Yesterday", "yesterday")} at ${clockTime(until)}`;
+}
+
+/** "5 seconds", "1 minute", "2 hours", "1 day". @param {number} seconds */
+export function duration(seconds) {
+  for (const [unit, name] of UNITS)
+    if (seconds >= unit && seconds % unit === 0) return plural(seconds / unit, name);
+  return plural(seconds, "second");
 }
 
 /** The calendar day of a moment, here. @param {string | number} at */
