@@ -40,16 +40,17 @@ export class ActMenu {
     if (button.getAttribute("popovertarget") !== this.#menu.id) return;
     const isOpen = this.#menu.matches(":popover-open");
     if (isOpen && button === this.#button) return;
-    this.#fill(button);
+    const offer = this.#offer(button);
+    if (offer.items.length === 0) return event.preventDefault(); // not any more, since it was drawn
+    this.#fill(button, offer);
     if (!isOpen) return;
     event.preventDefault(); // it would only close the menu of the other button
     this.#menu.hidePopover();
     this.#menu.showPopover();
   }
 
-  /** @param {HTMLElement} button */
-  #fill(button) {
-    const { title, items } = this.#offer(button);
+  /** @param {HTMLElement} button @param {Offer} offer */
+  #fill(button, { title, items }) {
     this.#button = button;
     this.#openedAt = performance.now();
     find("#act-menu-title", HTMLElement, this.#menu).textContent = title;

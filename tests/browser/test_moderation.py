@@ -209,6 +209,74 @@ def test_the_room_is_handed_over(person: Person) -> None:
         expect(dialog.get_by_role("button", name="End the room …")).to_be_hidden()
 
 
+def test_a_cohost_keeps_guests_in_order_and_not_the_host(person: Person) -> None:
+    ada, grace, mallory = person("Ada"), person("Grace"), person("Mallory")
+    code = ada.creates_a_room()
+    grace.joins(code)
+    mallory.joins(code)
+    ada.says("from the host")
+    does(ada, "Make co-host", "Grace")
+
+    expect(grace.page.get_by_role("button", name="Ada: more", exact=True)).to_be_hidden()
+    does(grace, "Mute until lifted", "Mallory")
+    expect(mallory.page.locator("#hushed")).to_be_visible()
+    does_by_message(grace, "Remove message", "from the host")
+    expect(mallory.page.get_by_text("Message removed")).to_be_visible()
+    does(ada, "No longer co-host", "Grace")
+
+    expect(grace.page.get_by_role("button", name="Mallory: more", exact=True)).to_be_hidden()
+
+
+def test_a_mute_outlasts_a_reload_and_the_draft_does_too(person: Person) -> None:
+    ada, grace = person("Ada"), person("Grace")
+    grace.joins(ada.creates_a_room())
+    does(ada, "Mute until lifted", "Grace")
+    expect(grace.page.locator("#hushed")).to_be_visible()
+    grace.writes("half a sentence")
+    grace.page.get_by_placeholder("Message").blur()
+
+    grace.page.reload()
+    grace.is_connected()
+    expect(grace.page.locator("#hushed")).to_be_visible()
+    expect(grace.page.get_by_placeholder("Message")).to_have_value("half a sentence")
+    does(ada, "Unmute", "Grace")
+
+    grace.page.get_by_role("button", name="Send", exact=True).click()
+    ada.sees("half a sentence")
+
+
+def test_who_was_removed_may_come_back(person: Person) -> None:
+    ada, grace = person("Ada"), person("Grace")
+    grace.joins(ada.creates_a_room())
+
+    does(ada, "Remove from the room", "Grace")
+    expect(ada.page.locator("#notice").get_by_role("button", name="Ban …")).to_be_visible()
+    grace.page.get_by_role("link", name="Join again").click()
+    grace.page.get_by_label("Your name").fill("Grace")
+    grace.page.get_by_role("button", name="Join", exact=True).click()
+
+    grace.is_connected()
+    reads(ada, "Grace was removed")
+
+
+def test_the_notice_goes_away_but_not_while_somebody_is_on_it(person: Person) -> None:
+    ada, grace = person("Ada"), person("Grace")
+    ada.page.clock.install()
+    grace.joins(ada.creates_a_room())
+    does(ada, "Mute for an hour", "Grace")
+    is_told(ada, "Grace was muted")
+
+    ada.page.locator("#notice-act").focus()
+    ada.page.clock.fast_forward(11_000)
+    expect(ada.page.locator("#notice")).to_be_visible()
+    ada.page.get_by_placeholder("Message").focus()
+    ada.page.clock.fast_forward(9_000)
+    expect(ada.page.locator("#notice")).to_be_visible()
+    ada.page.clock.fast_forward(1_500)
+
+    expect(ada.page.locator("#notice")).to_be_hidden()
+
+
 def test_a_guest_is_offered_nothing_but_their_own_messages(person: Person) -> None:
     ada, grace = person("Ada"), person("Grace")
     grace.joins(ada.creates_a_room())
