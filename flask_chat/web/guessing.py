@@ -10,10 +10,13 @@ at, so that being refused tells nothing about it. SECURITY.md has the reasons an
 - *All together*: beyond a rate a brake is on, and those who fail then need proofs of work.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import gevent
 
 from flask_chat.domain.errors import CodeTaken, ProofRequired, RoomNotFound
 from flask_chat.pacing.base import Counts, Guesser, GuessRates, Rate
@@ -23,6 +26,10 @@ from flask_chat.web.rates import networks, too_fast
 from flask_chat.web.security_log import SecurityLog
 
 _DAY = 86_400
+
+# "No" is told no sooner than after this. A locked room takes a look more than one that is not
+# there, over Redis a whole way there and back; nobody who mistypes a code notices the difference.
+_STEADY_SECONDS = 0.01
 
 
 def guess_rates(settings: Settings) -> GuessRates:
@@ -57,8 +64,14 @@ class Guesses:
     """Decides who may look up a code, and has `counts` remember who was wrong."""
 
     def __init__(
-        self, settings: Settings, counts: Counts, proofs: ProofsOfWork, security: SecurityLog
+        self,
+        settings: Settings,
+        counts: Counts,
+        proofs: ProofsOfWork,
+        security: SecurityLog,
+        steady_seconds: float = _STEADY_SECONDS,
     ) -> None:
+        self._steady_seconds = steady_seconds
         self._brake_per_minute = settings.limit("failed_lookups_overall_per_minute")
         self._counts = counts
         self._proofs = proofs
@@ -71,9 +84,11 @@ class Guesses:
         Raises TooFast or ProofRequired before anything is looked up.
         """
         admitted = self._admit(client)
+        began = time.monotonic()
         try:
             yield
         except RoomNotFound:
+            gevent.sleep(max(0.0, began + self._steady_seconds - time.monotonic()))
             if self._counts.failed(admitted.guesser, by_proof=admitted.by_proof):
                 self._security.brake(self._brake_per_minute)
             raise

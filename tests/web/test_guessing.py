@@ -84,6 +84,7 @@ class Door:
                 counts,
                 ProofsOfWork("k" * 32, chosen.proof_of_work_bits, counts.spend, clock),
                 security,
+                steady_seconds=0,  # a day of guesses has to pass in seconds
             )
             for counts in make_counts(chosen, clock)
         ]
@@ -461,16 +462,28 @@ def told(answer: TestResponse, code: str) -> tuple[int, str]:
     return answer.status_code, text.replace(code, "????")
 
 
+def end(app: Flask, room: dict[str, Any]) -> None:
+    app.extensions["chat_runtime"].chat.end_room(room["room"]["room_id"], "ended")
+
+
+def lock(app: Flask, room: dict[str, Any]) -> None:
+    path = f"/api/v1/rooms/{room['room']['code']}/moderation"
+    bearer = {"Authorization": f"Bearer {room['token']}"}
+    wanted = {"action": "change_room", "locked": True}
+    assert app.test_client().post(path, json=wanted, headers=bearer).status_code == 200
+
+
 @pytest.mark.parametrize("door", DOORS)
-def test_wrong_and_ended_rooms_answer_alike_at_every_door(app: Flask, door: str) -> None:
-    chat = app.extensions["chat_runtime"].chat
-    chat.end_room(open_room(app, "BCDF")["room"]["room_id"], "ended")
+def test_wrong_ended_and_locked_rooms_answer_alike_at_every_door(app: Flask, door: str) -> None:
+    end(app, open_room(app, "BCDF"))
+    lock(app, open_room(app, "JKMN"))
     mallory = app.test_client()
     mallory.get("/")
 
-    ended, never = (told(DOORS[door](mallory, code), code) for code in ("BCDF", "GHJK"))
+    codes = ("BCDF", "GHJK", "JKMN")
+    ended, never, locked = (told(DOORS[door](mallory, code), code) for code in codes)
 
-    assert ended == never
+    assert ended == never == locked
 
 
 @pytest.mark.parametrize("door", ["qr", "leave", "REST events"])
@@ -484,19 +497,28 @@ def test_doors_for_members_tell_nobody_else_whether_there_is_a_room(app: Flask, 
     assert live == never
 
 
-def test_wrong_and_ended_rooms_take_the_same_time(app: Flask) -> None:
-    chat = app.extensions["chat_runtime"].chat
-    chat.end_room(open_room(app, "BCDF")["room"]["room_id"], "ended")
+def test_wrong_ended_and_locked_rooms_take_the_same_time() -> None:
+    app = create_app(
+        Settings(
+            failed_lookups_per_minute=0,
+            failed_lookups_per_day=0,
+            failed_lookups_overall_per_minute=0,
+        )
+    )
+    end(app, open_room(app, "BCDF"))
+    lock(app, open_room(app, "JKMN"))
     mallory = app.test_client()
-    times: dict[str, list[float]] = {"BCDF": [], "GHJK": []}
+    times: dict[str, list[float]] = {"BCDF": [], "GHJK": [], "JKMN": []}
 
-    for _, code in itertools.product(range(300), times):  # in turns: whatever else runs hits both
+    for _, code in itertools.product(range(100), times):  # in turns: whatever else runs hits both
         began = time.perf_counter()
         mallory.get(f"/api/v1/rooms/{code}")
         times[code].append(time.perf_counter() - began)
 
-    ended, never = (statistics.median(sample) for sample in times.values())
+    ended, never, locked = (statistics.median(sample) for sample in times.values())
     assert ended == pytest.approx(never, rel=0.25)
+    assert locked == pytest.approx(never, rel=0.25)
+    assert min(itertools.chain(*times.values())) > 0.01
 
 
 @pytest.mark.parametrize("door", ["link", "form", "REST look-up", "REST join"])
