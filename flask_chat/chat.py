@@ -307,8 +307,7 @@ class Chat:
         """Leave for good: the name is free again, the token opens nothing any more."""
         self.member(ref)
         self.part(ref, self._left(ref, "left"))
-        if self._store.room(ref.room_id).host_id == ref.member_id:
-            self._succession.take_over(ref.room_id)
+        self._succession.left(*ref)
 
     def part(self, ref: Ref, event: events.MemberLeft | events.MemberRemoved) -> None:
         """End a membership with this event, and with it its connections."""
@@ -316,13 +315,9 @@ class Chat:
         self._presence.forget(ref)
         self.when_member_removed(ref)
 
-    def host_may_be_gone(self, ref: Ref) -> None:
-        """Somebody was announced as gone; a room they are the host of may need another."""
-        try:
-            if self._store.room(ref.room_id).host_id == ref.member_id:
-                self._succession.host_is_away(ref.room_id)
-        except (RoomEnded, Unavailable):
-            pass  # whoever comes in next looks again
+    def was_gone(self, ref: Ref) -> None:
+        """Somebody was announced as gone, here or by another server. Never waits."""
+        self._succession.gone(*ref)
 
     def end_room(self, room_id: RoomId, reason: EndReason, by: MemberId | None = None) -> None:
         """The room is over: everybody is told, everything in it is wiped, its code is free.
@@ -455,7 +450,7 @@ class Chat:
             if gone:
                 self._store.append([Append(ref.room_id, self._left(ref, "gone")) for ref in gone])
             for ref in gone:
-                self.host_may_be_gone(ref)
+                self.was_gone(ref)
         except Unavailable:
             if not self._presence.survives:
                 for ref in refs:
@@ -467,9 +462,9 @@ class Chat:
     def _look_for_host(self, room: Room) -> None:
         """Somebody comes into a room without its host, who may have left it for good."""
         if self._store.member(room.room_id, room.host_id) is None:
-            self._succession.take_over(room.room_id)
+            self._succession.left(room.room_id, room.host_id)
         else:
-            self._succession.host_is_away(room.room_id)
+            self._succession.missing(room.room_id, room.host_id)
 
     def _say_back(self, refs: list[Ref]) -> None:
         for ref in refs:

@@ -142,14 +142,14 @@ class Doors:
         bans = self.bans(room_id)
         for ban in bans[: max(0, len(bans) - BANS_LIMIT + 1)]:
             self._store.set_note(room_id, ban.note, None)
-        own, *rest = self._store.marks(room_id, member.member_id).split()
+        marks = tuple(self._store.marks(room_id, member.member_id).split())
         ban = Ban(
             member_id=member.member_id,
             name=member.name,
             at=moment(self._clock()),
             until=until,
-            marks=(own, *rest) if network else (own,),
-            network=network or own in rest,
+            marks=marks if network else marks[:1],
+            network=network or len(set(marks)) == 1,
         )
         self._note(room_id, ban)
 

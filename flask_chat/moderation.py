@@ -154,7 +154,8 @@ class Moderation:
         check_host(self._actor(ref))
         if member_id == ref.member_id:
             raise Forbidden("You are the host already.")
-        self._member(ref, member_id)
+        if not self._member(ref, member_id).here:
+            raise Forbidden("A room can only be handed over to somebody who is here.")
         self._append(
             ref,
             events.HostChanged(

@@ -17,6 +17,7 @@ from flask_chat.domain.errors import (
     SlowMode,
     TokenInvalid,
     TooFast,
+    Unavailable,
 )
 from flask_chat.domain.events import HostChanged, MessagePosted
 from flask_chat.domain.members import NO_END, MemberId
@@ -345,12 +346,47 @@ def test_a_host_can_hand_over_and_stays_a_co_host(court: Court) -> None:
     refusal(lambda: court.moderation.hand_over(court.ada, court.ada.member_id), Forbidden)
 
 
+def test_a_room_is_not_handed_over_to_somebody_who_is_away(court: Court) -> None:
+    court.disconnects(court.grace)
+    court.waits(LEAVE_GRACE + 1)
+
+    refusal(lambda: court.moderation.hand_over(court.ada, court.grace.member_id), Forbidden)
+
+
+def test_a_host_who_was_away_twice_has_the_grace_twice(court: Court) -> None:
+    for _ in range(2):
+        court.disconnects(court.ada)
+        court.waits(LEAVE_GRACE + HOST_GRACE - 60)
+        court.connects(court.ada)
+    court.disconnects(court.ada)
+    court.disconnects(court.grace)
+    court.waits(LEAVE_GRACE + HOST_GRACE - 60)
+
+    assert court.host() == court.ada
+
+
 def test_a_host_who_leaves_is_followed_at_once(court: Court) -> None:
     court.chat.leave(court.ada)
 
     assert court.host() == court.alan  # a co-host goes before those who came earlier
     court.chat.leave(court.alan)
     assert court.host() == court.grace
+
+
+def test_where_the_store_is_away_the_successor_is_named_when_it_is_back(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as fault:
+        fault.setattr(court.store, "members", away)
+        court.chat.leave(court.ada)
+    assert court.host() == court.ada
+
+    court.waits(1)
+
+    assert court.host() == court.alan
 
 
 def test_a_host_who_is_away_stays_the_host_for_a_while(court: Court) -> None:

@@ -127,7 +127,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         room = RoomId(room_id)
         match decode_event(data):
             case MemberLeft(reason="gone") as event:
-                self._chat.host_may_be_gone(Ref(room, event.member_id))
+                self._chat.was_gone(Ref(room, event.member_id))
             case MemberLeft() | MemberRemoved() as event:
                 self.close_member(Ref(room, event.member_id))
             case RoomEnded():
