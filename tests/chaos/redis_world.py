@@ -133,37 +133,42 @@ class Alone(RedisWorld):
 
 
 class Watching(RedisWorld):
-    """A master with two replicas, and three Sentinels that let one of these take over."""
+    """A master with two replicas, and three Sentinels that let one of these take over.
 
-    FAULTS = (*RedisWorld.FAULTS, "killed", "behind", "asked")
+    One replica has to have a post before it is acknowledged. That is enough when the master is dead
+    or frozen, since the replica that has most takes over.
+    """
+
+    FAULTS = (*RedisWorld.FAULTS, "killed", "behind")
+    NEEDED = 1
 
     def __init__(self, make: MakeNode) -> None:
         super().__init__()
-        watched = Watched(make, **DURABLE)
+        # Not so soon that a busy machine looks dead: a live master that is replaced loses posts.
+        watched = Watched(make, down_after_ms=1500, **DURABLE)
         self._nodes = [watched.master, *watched.replicas]
         self._sentinels = watched.sentinels
-        self.url = f"{watched.url}?replicas=1"
+        self.url = f"{watched.url}?replicas={self.NEEDED}"
 
     def _some_master(self, chance: Random) -> Node:
         (port,) = {_master_of(sentinel) for sentinel in self._sentinels}
         return next(node for node in self._nodes if node.port == port)
 
     def _recovers(self) -> None:
-        _wait(lambda: _has_replicas(self._some_master(Random(0)), 1))
+        _wait(lambda: _has_replicas(self._some_master(Random(0)), self.NEEDED))
 
     def _heals(self) -> None:
         _wait(lambda: _has_replicas(self._some_master(Random(0)), 2))
 
     def _freeze_seconds(self, chance: Random) -> float:
         """Not noticed by the Sentinels, or longer than they take to let another take over."""
-        return chance.choice((0.2, chance.uniform(4.0, 8.0)))
+        return chance.choice((0.2, chance.uniform(6.0, 9.0)))
 
     def _killed(self, chance: Random, proxy: Proxy) -> None:
         master = self._some_master(chance)
         killed_at = self._kill(master, chance, proxy)
-        self._takes_over(master)
+        self._comes_back(master)
         self.away.append(Trouble(killed_at, time.monotonic(), "Redis killed, failed over"))
-        master.start()
 
     def _behind(self, chance: Random, proxy: Proxy) -> None:
         """The master dies with posts that no replica has."""
@@ -176,8 +181,27 @@ class Watching(RedisWorld):
             master.kill()
             for replica in replicas:
                 replica.go_on()
-            self._takes_over(master)
-        master.start()
+            self._comes_back(master)
+
+    def _comes_back(self, old: Node) -> None:
+        """The dead master is started again as soon as another has taken over."""
+        self._takes_over(old)
+        old.start()
+        self._recovers()
+
+    def _takes_over(self, old: Node) -> None:
+        _wait(lambda: self._some_master(Random(0)) is not old)
+
+
+class WatchingAll(Watching):
+    """The same with all replicas having each post, so whichever takes over has it.
+
+    Then the master may even go on, which it does when the Sentinels are asked to let another take
+    over: for some seconds it has a replica and takes posts that the new one does not have.
+    """
+
+    FAULTS = (*Watching.FAULTS, "asked", "asked")
+    NEEDED = 2
 
     def _asked(self, chance: Random, proxy: Proxy) -> None:
         """The Sentinels are asked to let another take over."""
@@ -185,10 +209,7 @@ class Watching(RedisWorld):
         with self._away("asked to fail over"):
             self._sentinels[0].ask("SENTINEL", "FAILOVER", "chat")
             self._takes_over(master)
-
-    def _takes_over(self, old: Node) -> None:
-        _wait(lambda: self._some_master(Random(0)) is not old)
-        self._recovers()
+            self._recovers()
 
 
 class Clustered(RedisWorld):

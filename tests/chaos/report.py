@@ -12,7 +12,7 @@ class Plan:
     """How much of everything."""
 
     seed: int
-    store: str  # "sqlite" or "memory:"; "redis", "sentinel" or "cluster"
+    store: str  # "sqlite" or "memory:"; "redis", "sentinel", "sentinel-all", "cluster"
     servers: int = 1  # more than one only over Redis
     cuts: int = 1000
     kills: int = 100
@@ -34,7 +34,7 @@ class Plan:
 
     @property
     def is_over_redis(self) -> bool:
-        return self.store in ("redis", "sentinel", "cluster")
+        return self.store not in ("sqlite", "memory:")
 
 
 @dataclass

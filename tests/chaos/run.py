@@ -1,7 +1,7 @@
 """`make chaos`: ten people, bad lines, servers that die, and a checker over everything.
 
-    python -m tests.chaos.run [--store sqlite|redis|sentinel|cluster|memory:] [--seed N]
-        [--servers 2] [--kills N] [--cuts N] [--redis-faults N] [--partitions N]
+    python -m tests.chaos.run [--store sqlite|redis|sentinel|sentinel-all|cluster|memory:]
+        [--seed N] [--servers 2] [--kills N] [--cuts N] [--redis-faults N] [--partitions N]
 
 Without a store it is SQLite first and then Redis. Prints what was done and what was found; exits
 with 1 if any promise was broken. The same seed gives the same faults in the same order for each
@@ -32,7 +32,7 @@ from tests.chaos.checker import GONE_SECONDS, RECOVERY_SECONDS, Breach, Offer, R
 from tests.chaos.faults import CUTS, faults_for
 from tests.chaos.lines import Lines
 from tests.chaos.people import NAMES, Passer, Regular
-from tests.chaos.redis_world import Alone, Clustered, RedisWorld, Watching
+from tests.chaos.redis_world import Alone, Clustered, MakeNode, RedisWorld, Watching, WatchingAll
 from tests.chaos.report import Plan, Report
 from tests.chaos.world import Mortal, Proxy
 from tests.over_redis.nodes import nodes
@@ -40,6 +40,13 @@ from tests.over_redis.nodes import nodes
 POSTERS = 5
 SETTLE_SECONDS = 90  # after the faults: what has piled up is sent at the pace of the limits
 CATCH_UP_SECONDS = 15
+
+
+SHAPES: dict[str, Callable[[MakeNode], RedisWorld]] = {
+    "sentinel": Watching,
+    "sentinel-all": WatchingAll,
+    "cluster": Clustered,
+}
 
 
 class Chaos:
@@ -54,7 +61,7 @@ class Chaos:
         self._complaints: list[str] = []
         self._record = Record(
             leave_grace_seconds=plan.leave_grace_seconds,
-            may_reset=plan.store in ("sentinel", "cluster"),
+            may_reset=plan.is_over_redis and plan.store != "redis",
         )
         self._people = [Regular(name, self._record) for name in NAMES]
         self._passers: list[Passer] = []
@@ -94,10 +101,8 @@ class Chaos:
 
     def _make_redis(self, stack: ExitStack) -> RedisWorld:
         make = stack.enter_context(nodes())
-        if self._plan.store == "sentinel":
-            return Watching(make)
-        if self._plan.store == "cluster":
-            return Clustered(make)
+        if self._plan.store in SHAPES:
+            return SHAPES[self._plan.store](make)
         also = (network.HUB_ADDRESS,) if self._plan.partitions else ()
         return Alone(make, ("127.0.0.1", *also))
 
@@ -360,7 +365,8 @@ STORES: dict[str, dict[str, Any]] = {
     "sqlite": {},
     "memory:": {"kills": 0, "stops": 0, "outage_seconds": 0.0},
     "redis": OVER_REDIS | {"partitions": 6},
-    "sentinel": OVER_REDIS | {"redis_faults": 60, "kills": 10},
+    "sentinel": OVER_REDIS | {"redis_faults": 50, "kills": 10},
+    "sentinel-all": OVER_REDIS | {"redis_faults": 40, "kills": 10},
     "cluster": OVER_REDIS | {"redis_faults": 60, "kills": 10},
 }
 

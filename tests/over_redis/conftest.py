@@ -76,23 +76,28 @@ class Town:
         return person.connects(after=after, transports=["websocket"])
 
 
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Two servers over one Redis, shared by the tests of a file."""
-    if not SERVERS:
+@pytest.fixture(scope="module", params=SERVERS or [""])
+def program(request: pytest.FixtureRequest) -> str:
+    """Each Redis there is, one after the other: everything is tested with all of them."""
+    if not request.param:
         pytest.skip("there is no redis-server and no valkey-server")
-    with nodes() as make:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def town(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Two servers over one Redis, shared by the tests of a file."""
+    with nodes(program) as make:
         shared = Town(tmp_path_factory.mktemp("town"), make().url, 2, {"posts_burst": 0})
         yield shared
         shared.close()
 
 
 @pytest.fixture
-def make_node() -> Iterator[MakeNode]:
+def make_node(program: str) -> Iterator[MakeNode]:
     """`make_node(port=0, **options)`: a redis-server of this test's own."""
-    if not SERVERS:
-        pytest.skip("there is no redis-server and no valkey-server")
-    with nodes() as make:
+    with nodes(program) as make:
         yield make
 
 

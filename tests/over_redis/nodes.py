@@ -65,7 +65,7 @@ class Node:
             f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\nunixsocket {self.socket}\n"
             f"logfile {self.folder}/log\n"
             f"sentinel monitor chat 127.0.0.1 {self.options['sentinel-of']} 2\n"
-            "sentinel down-after-milliseconds chat 500\n"
+            f"sentinel down-after-milliseconds chat {self.options['down-after-ms']}\n"
             "sentinel failover-timeout chat 5000\n"
         )
         return [str(file), "--sentinel"]
@@ -148,7 +148,13 @@ def free_ports(count: int) -> list[int]:
 class Watched:
     """A master, its replicas, and three Sentinels that watch them."""
 
-    def __init__(self, make: Callable[..., Node], replicas: int = 2, **options: object) -> None:
+    def __init__(
+        self,
+        make: Callable[..., Node],
+        replicas: int = 2,
+        down_after_ms: int = 500,
+        **options: object,
+    ) -> None:
         ports = free_ports(4 + replicas)
         self.master = make(ports[0], **options)
         self.replicas = [
@@ -159,7 +165,10 @@ class Watched:
             replica.waits_until(
                 lambda replica=replica: replication(replica)["master_link_status"] == "up"
             )
-        self.sentinels = [make(port, sentinel_of=ports[0]) for port in ports[1 + replicas :]]
+        self.sentinels = [
+            make(port, sentinel_of=ports[0], down_after_ms=down_after_ms)
+            for port in ports[1 + replicas :]
+        ]
         hosts = ",".join(f"127.0.0.1:{port}" for port in ports[1 + replicas :])
         self.url = f"redis+sentinel://{hosts}/chat"
         for sentinel in self.sentinels:

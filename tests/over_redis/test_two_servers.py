@@ -1,6 +1,8 @@
 """Ada on one server, Grace on the other: for them it is one place."""
 
-from tests.over_redis.conftest import Town
+from collections.abc import Callable
+
+from tests.over_redis.conftest import MakeNode, Town
 from tests.people import Person, wait_until
 
 
@@ -105,3 +107,22 @@ def test_who_leaves_at_one_server_is_disconnected_at_the_other(town: Town) -> No
     wait_until(lambda: not phone.client.connected)
     ada.sees_kind("member_left", reason="left")
     assert len([event for event in ada.events if event["kind"] == "member_left"]) == 1
+
+
+def test_so_are_three(make_node: MakeNode, make_town: Callable[..., Town]) -> None:
+    town = make_town(make_node().url, count=3, posts_burst=0, leave_grace_seconds=20)
+    ada = town.opens("Ada", at=0)
+    people = [ada, town.joins(ada, "Grace", at=1), town.joins(ada, "Mallory", at=2)]
+
+    for number in range(10):
+        for person in people:
+            assert person.says(f"{person.me['name']} {number}", key=f"k{number}")["ok"]
+    ada.waits_until(lambda: len(ada.texts) == 30)
+    town.kill(2)
+    mallory = town.moves(people[2], at=1, after=ada.events[-1]["seq"])
+    assert mallory.says("From another server", key="last")["ok"]
+
+    for person in people[:2]:
+        person.sees("From another server")
+        assert seqs(person) == list(range(1, 35))
+        assert person.events == ada.events
