@@ -1,5 +1,7 @@
 """One connection to a Redis: bytes out, answers in. This is where redis-py is used."""
 
+import socket
+import struct
 from typing import Any
 
 import hiredis
@@ -83,5 +85,13 @@ class Wire:
         return answer
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection, and of what has not reached the other side yet.
+
+        A network that is back would deliver it after many seconds, as if it had been said now: that
+        somebody is disconnected, say, who has come back meanwhile.
+        """
+        sock = self._connection._sock
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
         self._connection.disconnect()
