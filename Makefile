@@ -42,7 +42,7 @@ js-tests: setup bundle ## The browser modules without a browser
 python-tests: setup bundle ## pytest, browser tests included (options: make python-tests ARGS="-k presence")
 	python -m pytest $(ARGS)
 
-chaos: setup bundle ## Cut lines and kill the server for ten minutes, and count (make chaos ARGS="--seed 7")
+chaos: setup bundle ## Cut lines, kill servers and Redis for twice ten minutes, and count (ARGS="--store redis")
 	python -m tests.chaos.run $(ARGS)
 
 rolling: setup bundle ## Restart two servers behind nginx in turn while 200 people talk, and count
