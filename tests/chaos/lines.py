@@ -93,7 +93,7 @@ class Lines:
         for outage in outages:
             if outage.lets_go and outage.start <= until <= outage.end + LATE_SECONDS:
                 self.troubles.append(Trouble(until, until, outage.what))
-            elif not outage.lets_go and since <= outage.start < until:
+            elif not outage.lets_go and since <= outage.start <= until:
                 self.troubles.append(Trouble(outage.start, outage.start, outage.what))
             elif not outage.lets_go and outage.start <= since < outage.end:
                 # Reached at the last moment of a server that was going.
