@@ -52,15 +52,13 @@ export function handOver({ member_id, name }) {
   return { ask: { action: "hand_over", member_id }, done: `${name} is the host now` };
 }
 
-/** The act behind an entry of a person's menu that needs no question first; null for the others. @param {Way} way @param {Somebody} person */
+/** The act behind an entry of a person's menu that needs no question, neither before nor after; null for the others. @param {Way} way @param {Somebody} person */
 export function actOf({ act, seconds = 0 }, person) {
   switch (act) {
     case "mute":
       return mute(person, seconds);
     case "unmute":
       return unmute(person);
-    case "remove":
-      return remove(person);
     case "promote":
       return setRole(person, "cohost");
     case "demote":

@@ -1,7 +1,7 @@
 /** Everything moderators have, and what people may do with their own messages: joins menus, questions, door and settings together. */
 
 import { ActMenu } from "./act-menu.js";
-import { actOf, ban, handOver } from "./acts.js";
+import { actOf, ban, handOver, remove } from "./acts.js";
 import { chooseBan, isAgreed } from "./asks.js";
 import { Door, describeDoor } from "./door.js";
 import { DoorView } from "./door-view.js";
@@ -68,7 +68,7 @@ export class HostTools {
       ask,
       heard: {
         done: (sentence, undo) =>
-          this.#notice.show(sentence, undo ? { label: "Undo", press: undo } : undefined),
+          this.#notice.show(sentence, undo ? takeBack("Undo", undo) : undefined),
         refused: (error) => this.#notice.refuse(error.message),
       },
     });
@@ -157,9 +157,18 @@ export class HostTools {
   async #do(way, person) {
     if (way.act === "ban") return this.#ban(person);
     if (way.act === "hand-over") return this.#handOver(person);
+    if (way.act === "remove") return this.#remove(person);
     const act = actOf(way, person);
-    if (!act || !(await this.#moderation.do(act)) || way.act !== "remove") return;
-    this.#notice.show(act.done, { label: "Ban …", press: () => this.#ban(person) });
+    if (act) await this.#moderation.do(act);
+  }
+
+  /** Nothing takes it back, but it may not be enough. @param {Member} person */
+  async #remove(person) {
+    const ban = { label: "Ban …", press: () => this.#ban(person), takesBack: false };
+    await this.#moderation.do(remove(person), {
+      done: (sentence) => this.#notice.show(sentence, ban),
+      refused: (error) => this.#notice.refuse(error.message),
+    });
   }
 
   /** @param {Member} person */
@@ -183,7 +192,7 @@ export class HostTools {
     const reply = await this.#moderation.ask("remove", { target: seq });
     if (!reply.ok) return this.#notice.refuse(reply.error.message);
     const isMine = by === this.#state.me.member_id;
-    const rewrite = { label: "Rewrite", press: () => this.#rewrite(text) };
+    const rewrite = takeBack("Rewrite", () => this.#rewrite(text));
     this.#notice.show("Message removed", isMine ? rewrite : undefined);
   }
 
@@ -207,4 +216,9 @@ export class HostTools {
     this.#notice.refuse(error.message);
     this.#door.refresh();
   }
+}
+
+/** @param {string} label @param {() => void} press */
+function takeBack(label, press) {
+  return { label, press, takesBack: true };
 }

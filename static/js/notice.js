@@ -2,7 +2,7 @@
 
 import { flag } from "./lib/dom.js";
 
-/** @typedef {{label: string, press: () => void}} Button */
+/** @typedef {{label: string, press: () => void, takesBack: boolean}} Button one that takes back answers to Control Z as well */
 
 const SHOWN_MS = 10_000;
 
@@ -12,8 +12,8 @@ export class Notice {
   #button;
   #say;
   #left;
-  /** @type {(() => void) | null} */
-  #press = null;
+  /** @type {Button | null} */
+  #offered = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -44,7 +44,7 @@ export class Notice {
   /** @param {string} sentence @param {Button} [button] */
   show(sentence, button) {
     this.#draw(sentence, button);
-    this.#say(button ? `${sentence}. ${button.label} with Control Z.` : sentence);
+    this.#say(button?.takesBack ? `${sentence}. ${button.label} with Control Z.` : sentence);
   }
 
   /** @param {string} sentence why something was not done */
@@ -58,7 +58,7 @@ export class Notice {
     clearTimeout(this.#timer);
     const hadFocus = this.#element.contains(document.activeElement);
     if (this.#element.matches(":popover-open")) this.#element.hidePopover();
-    this.#press = null;
+    this.#offered = null;
     if (hadFocus) this.#left();
   }
 
@@ -69,15 +69,15 @@ export class Notice {
     this.#text.textContent = sentence;
     this.#button.hidden = button === undefined;
     this.#button.textContent = button?.label ?? "";
-    this.#press = button?.press ?? null;
+    this.#offered = button ?? null;
     this.#element.showPopover();
     this.#wait();
   }
 
   #act() {
-    const press = this.#press;
+    const offered = this.#offered;
     this.hide();
-    press?.();
+    offered?.press();
   }
 
   #wait() {
@@ -89,7 +89,7 @@ export class Notice {
   /** As everywhere else, Escape and Control Z; a field has words of its own to take back. @param {KeyboardEvent} event */
   #pressed(event) {
     if (event.key === "Escape" && this.#element.contains(document.activeElement)) this.hide();
-    if (this.#press === null || !(event.ctrlKey || event.metaKey) || event.key !== "z") return;
+    if (!this.#offered?.takesBack || !(event.ctrlKey || event.metaKey) || event.key !== "z") return;
     const at = document.activeElement;
     const hasWords = at instanceof HTMLTextAreaElement || at instanceof HTMLInputElement;
     if (hasWords && at.value !== "") return;

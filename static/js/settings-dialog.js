@@ -26,6 +26,7 @@ export class SettingsDialog {
   #state;
   #moderation;
   #renewed;
+  #shownTopic = "";
 
   /**
    * @param {object} given
@@ -62,7 +63,7 @@ export class SettingsDialog {
   open() {
     for (const result of this.#dialog.querySelectorAll(".setting-result")) result.replaceChildren();
     this.#foldPasscode();
-    this.#topic.value = this.#state.room.topic;
+    this.#showTopic();
     this.draw();
     this.#dialog.showModal();
     this.#loadBans();
@@ -72,7 +73,7 @@ export class SettingsDialog {
   draw() {
     const { room, me } = this.#state;
     if (!isModerator(me)) return this.#dialog.close();
-    if (document.activeElement !== this.#topic) this.#topic.value = room.topic;
+    if (room.topic !== this.#shownTopic) this.#showTopic(); // else it may be being written
     this.#locked.checked = room.locked;
     this.#knock.checked = room.knock;
     this.#drawSlow(room.slow_mode_seconds);
@@ -80,6 +81,11 @@ export class SettingsDialog {
     part("passcode-lift", HTMLElement).hidden = !room.has_passcode;
     this.#passcodeChange.textContent = room.has_passcode ? "Change" : "Set";
     part("end-part", HTMLElement).hidden = me.role !== "host";
+  }
+
+  #showTopic() {
+    this.#shownTopic = this.#state.room.topic;
+    this.#topic.value = this.#shownTopic;
   }
 
   /** A program may have chosen something that is not in the list. @param {number} seconds */

@@ -44,9 +44,10 @@ test("what cannot be taken back offers nothing", () => {
   assert.equal(setPasscode("").undo, undefined);
 });
 
-test("what needs a question first is no plain act", () => {
+test("what needs a question, before or after, is no plain act", () => {
   assert.equal(actOf({ act: "ban", label: "" }, mallory), null);
   assert.equal(actOf({ act: "hand-over", label: "" }, mallory), null);
+  assert.equal(actOf({ act: "remove", label: "" }, mallory), null);
   assert.equal(actOf({ act: "mute", label: "", seconds: 0 }, mallory)?.ask.seconds, 0);
 });
 
