@@ -67,6 +67,11 @@ export class Attention {
     this.draw();
   }
 
+  /** Something other than a message wants to be seen, by somebody who is elsewhere. */
+  nudge() {
+    if (!this.isThere) this.#title.add(1);
+  }
+
   draw() {
     const { unread } = this.#reading;
     this.#pill.hidden = this.#view.isAtEnd;

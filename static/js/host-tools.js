@@ -50,9 +50,10 @@ export class HostTools {
    * @param {(text: string) => void} given.rewrite puts the words of an own message that was removed back into the box
    * @param {(invite: string) => void} given.renewed the link carries another invite
    * @param {(sentence: string) => void} given.say aloud
+   * @param {() => void} given.nudge somebody wants to be let in
    * @param {() => void} given.focus where to, when what had the focus has gone
    */
-  constructor({ state, ask, message, rewrite, renewed, say, focus }) {
+  constructor({ state, ask, message, rewrite, renewed, say, nudge, focus }) {
     this.#state = state;
     this.#message = message;
     this.#rewrite = rewrite;
@@ -76,7 +77,10 @@ export class HostTools {
     this.#door = new Door({
       look: () => this.#moderation.look("knocks"),
       changed: () => this.#doorView.draw(this.#door.knocks),
-      arrived: (names) => say(describeDoor(names.map((name) => ({ name })))),
+      arrived: (names) => {
+        say(describeDoor(names.map((name) => ({ name }))));
+        nudge();
+      },
     });
   }
 

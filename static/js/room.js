@@ -198,6 +198,7 @@ class RoomPage {
     rewrite: (text) => this.#composer.restore(text),
     renewed: (invite) => this.#invite.renew(invite),
     say: (sentence) => this.#announcer.say(sentence),
+    nudge: () => this.#attention.nudge(),
     focus: () => this.#composer.focus(),
   });
 

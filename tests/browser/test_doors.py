@@ -136,6 +136,20 @@ def test_whoever_knocks_waits_and_is_let_in(person: Person) -> None:
     ada.sees("thank you")
 
 
+def test_a_knock_is_counted_in_the_title_of_a_host_who_is_elsewhere(person: Person) -> None:
+    ada, grace = person("Ada"), person("Grace")
+    ada.creates_a_room()
+    asks_before(ada)
+    title = ada.page.title()
+    elsewhere = ada.context.new_page()
+    elsewhere.bring_to_front()
+    ada.page.evaluate("document.hasFocus = () => false")  # headless pages all think they have it
+
+    asks_to_join(grace, address_of(ada))
+
+    expect(ada.page).to_have_title(f"(1) {title}")
+
+
 def test_whoever_is_refused_is_told_so(person: Person) -> None:
     ada, mallory = person("Ada"), person("Mallory")
     ada.creates_a_room()
