@@ -37,6 +37,7 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import moment
 from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.names import is_numbered
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.passcodes import Passcodes
 from flask_chat.stores.base import Store
@@ -90,8 +91,10 @@ class Doors:
         notes = self._notes(room.room_id)
         self._check_bans(room, visitor, notes)
         knock = notes.knock(_knock_id(visitor.ticket)) if visitor.ticket else None
-        if self.is_invited(room, visitor.invite) or (knock and knock.state == "admitted"):
+        if self.is_invited(room, visitor.invite) or _is_admitted(knock, name):
             return
+        if knock is not None and knock.state == "admitted":
+            knock = None  # whom somebody has let in was called otherwise
         if notes.passcode is not None and knock is None:
             self._check_passcode(visitor.passcode, notes.passcode)
         if room.knock:
@@ -260,6 +263,12 @@ class Doors:
         """128 bits that follow from the words, and tell nothing of them without the secret."""
         made = hmac.digest(self._secret, "\0".join(("doors", *words)).encode(), sha256)
         return urlsafe_b64encode(made[:_MARK_BYTES]).rstrip(b"=").decode()
+
+
+def _is_admitted(knock: Knock | None, name: str) -> bool:
+    """Whether somebody was let in under this name, or one that was taken meanwhile."""
+    is_open = knock is not None and knock.state == "admitted"
+    return is_open and knock is not None and is_numbered(name, knock.name)
 
 
 def _knock_id(ticket: str) -> KnockId:

@@ -23,6 +23,7 @@ from flask_chat.moderation import Moderation
 from flask_chat.passcodes import Passcodes
 from tests.test_chat import Place
 
+OTHER = Visitor(address="192.0.2.7", browser="another grace")
 GRACE = Visitor(address="192.0.2.1", browser="graces browser")
 
 
@@ -161,6 +162,28 @@ def test_who_knocks_waits_until_the_host_opens(house: House) -> None:
     assert house.state_of(ticket) == "admitted"
     assert house.enters("Grace", ticket=ticket)
     assert house.rings == [1, 0]
+
+
+def test_a_ticket_is_good_for_the_name_that_the_host_saw(house: House) -> None:
+    house.host.change_room(house.ada, knock=True)
+    ticket = house.knocks("Grace")
+    house.host.admit(house.ada, house.first_knock())
+
+    other = house.knocks("Trudy", ticket=ticket)
+
+    assert other != ticket
+    assert [knock.name for knock in house.host.knocks(house.ada)] == ["Trudy"]
+
+
+def test_who_was_let_in_may_take_the_next_free_name(house: House) -> None:
+    house.host.change_room(house.ada, knock=True)
+    ticket = house.knocks("Grace")
+    house.host.admit(house.ada, house.first_knock())
+    house.enters("Grace", visitor=OTHER, invite=house.host.invite(house.ada))
+
+    taken = refusal(lambda: house.enters("Grace", ticket=ticket), NameTaken)
+
+    assert house.enters(taken.data["suggestion"], ticket=ticket)
 
 
 def test_a_ticket_lets_one_in_once(house: House) -> None:

@@ -92,6 +92,13 @@ def free_name(wanted: str, taken: Iterable[frozenset[str]], limit: float) -> str
     raise AssertionError("count() does not end")
 
 
+def is_numbered(name: str, wanted: str) -> bool:
+    """Whether `free_name` may have made this name of the wanted one, or it is that one."""
+    stem, _, number = name.rpartition(" ")
+    is_cut = wanted.startswith(stem) and len(wanted) - len(stem) <= len(number) + 1
+    return name == wanted or (number.isdecimal() and bool(stem) and is_cut)
+
+
 def skeleton(text: str) -> str:
     """The text with each character replaced by the plainest one that looks like it (UTS #39 §4)."""
     decomposed = unicodedata.normalize("NFD", text)

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_chat.domain.errors import NameInvalid
-from flask_chat.domain.names import RESERVED, clean_name, free_name, name_keys, skeleton
+from flask_chat.domain.names import (
+    RESERVED,
+    clean_name,
+    free_name,
+    is_numbered,
+    name_keys,
+    skeleton,
+)
 
 LIMIT = 32
 
@@ -303,3 +310,31 @@ def test_the_name_offered_is_one_that_would_be_accepted(wanted: str) -> None:
 )
 def test_the_next_free_name_is_offered(wanted: str, taken: list[str], offered: str) -> None:
     assert free_name(wanted, map(name_keys, taken), LIMIT) == offered
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "is_one"),
+    [
+        ("Grace", "Grace", True),
+        ("Grace 2", "Grace", True),
+        ("Grace 17", "Grace", True),
+        ("Grace two", "Grace", False),
+        ("Trudy", "Grace", False),
+        ("Trudy 2", "Grace", False),
+        ("G 2", "Grace Hopper", False),
+        (" 2", "Grace", False),
+        ("2", "Grace", False),
+    ],
+)
+def test_a_name_with_a_number_is_known_for_what_it_was_made_of(
+    name: str, wanted: str, is_one: bool
+) -> None:
+    assert is_numbered(name, wanted) is is_one
+
+
+@given(st.text(alphabet="ab c", min_size=1, max_size=12), st.integers(1, 30))
+def test_every_free_name_is_known_for_what_it_was_made_of(wanted: str, taken: int) -> None:
+    wanted = " ".join(wanted.split()) or "x"
+    names = [name_keys(f"{wanted} {number}") for number in range(2, taken + 2)]
+
+    assert is_numbered(free_name(wanted, [name_keys(wanted), *names], 12), wanted)
