@@ -248,6 +248,7 @@ class Pages:
             "people": self._chat.members_here(room.room_id),
             "last_activity": iso(decode_event(newest[0]).at) if newest else None,
             "my_name": self._chat.member(ref).name,
+            "member_id": ref.member_id,
         }
 
 

@@ -153,4 +153,6 @@ class LobbyPage {
 
 const page = new LobbyPage();
 page.start();
+// Not needed to begin with, and the database's code is half as large as all the rest of this page.
+import("./unsent.js").then(({ showUnsent }) => showUnsent());
 flag(document.documentElement, "ready", true);

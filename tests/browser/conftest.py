@@ -108,6 +108,12 @@ class Visitor:
         tab.is_connected()
         return tab
 
+    def opens_a_tab(self, url: str) -> Page:
+        """A new tab of the same browser, at any address."""
+        page = self._new_page()
+        page.goto(url)
+        return page
+
     def closes_the_tab(self) -> None:
         """As the cross of the tab does it."""
         self.left = self.page.url

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Person
+from tests.browser.road import Road, road_to
 from tests.people import Place
 from tests.servers import RunningServer
 
@@ -45,6 +46,50 @@ def test_an_ended_room_says_so_and_keeps_what_was_written(
     expect(ada.page.get_by_role("heading", name="This room has ended")).to_be_visible()
     expect(ada.page.get_by_role("button", name="Copy what I wrote")).to_be_visible()
     expect(ada.page.get_by_role("link", name="Back to the lobby").last).to_be_visible()
+
+
+def test_words_for_a_room_that_ended_meanwhile_are_in_the_lobby(
+    person: Person, start_server: Callable[..., RunningServer]
+) -> None:
+    server = start_server(leave_grace_seconds=0.2, room_grace_seconds=0.3)
+    with road_to(server.port) as road:
+        ada = person("Ada", road.url)
+        ada.creates_a_room()
+        code = ada.page.url.rpartition("/")[2]
+        road.close()
+        ada.says("written in the tunnel")
+        ada.says("and <b>more</b>")
+        ada.waits_with("and <b>more</b>")
+        ada.closes_the_tab()
+        Place(server.url).wait_until_gone(code)
+        road.open()
+
+        ada.page = ada.opens_a_tab(road.url)
+        words = ada.page.get_by_role("listitem").filter(has_text=f"You wrote this in {code}")
+        expect(words).to_contain_text("written in the tunnel\n\nand <b>more</b>")
+        ada.check_accessibility()
+        words.get_by_role("button", name="Discard").click()
+
+        expect(ada.page.get_by_role("heading", name="Never sent")).to_be_hidden()
+        ada.page.reload()
+        expect(ada.page.get_by_role("button", name="Create a room")).to_be_visible()
+        expect(words).to_have_count(0)
+
+
+def test_the_lobby_tells_how_much_waits_in_a_room_that_goes_on(person: Person, road: Road) -> None:
+    ada = person("Ada", road.url)
+    ada.creates_a_room()
+    road.close()
+    ada.says("one")
+    ada.says("two")
+    ada.waits_with("two")
+    ada.closes_the_tab()
+    road.open()
+
+    ada.page = ada.opens_a_tab(road.url)
+
+    expect(ada.page.get_by_text("2 messages wait to be sent")).to_be_visible()
+    expect(ada.page.get_by_role("heading", name="Never sent")).to_be_hidden()
 
 
 def test_without_javascript_the_room_can_be_read(person: Person, server: RunningServer) -> None:
