@@ -58,6 +58,7 @@ def _over_redis(
 
     store = RedisStore(link, limits, bus.publish, meet)
     bus.read_log = lambda room_id, after, limit: store.read_after(RoomId(room_id), after, limit)
+    bus.note_loss = lambda room_id, after, to: store.note_loss(RoomId(room_id), after, to)
     presence = SharedPresence(
         link,
         limits.leave_grace_seconds,

@@ -55,7 +55,8 @@ class Bus:
     def __init__(self, link: Link, fanout: Fanout) -> None:
         self._link = link
         self._fanout = fanout
-        self.read_log: ReadLog  # set by whoever has the store
+        self.read_log: ReadLog  # set by whoever has the store, as is this:
+        self.note_loss: Callable[[str, int, int], None] = lambda room_id, after, to: None
         # Whoever keeps connections open wants to hear of these: an event after which some have to
         # go, a room whose listeners were shown what is no longer so, a room that is not there.
         self.when_told: Callable[[str, bytes], None] = lambda room_id, data: None
@@ -210,8 +211,17 @@ class Bus:
     def _rewind(self, feed: Feed, last_seq: int, newest: bytes | None) -> None:
         """The log is not what was delivered: everybody has to start afresh."""
         log.warning("a room's newest events are lost", room=feed.room_id, last_seq=last_seq)
+        shown = feed.last or 0
         feed.begin(last_seq, newest)
-        gevent.spawn(self.when_lost, feed.room_id)
+        gevent.spawn(self._tell_of_loss, feed.room_id, min(last_seq, shown - 1), shown)
+
+    def _tell_of_loss(self, room_id: str, after: int, to: int) -> None:
+        """Those who are connected are shown the room anew, and so are those who come back later."""
+        try:
+            self.note_loss(room_id, after, to)
+        except (Unavailable, RoomEnded):
+            log.warning("a loss could not be noted", room=room_id)
+        self.when_lost(room_id)
 
     # Letting go
 

@@ -226,6 +226,30 @@ def test_a_message_removed_while_a_server_was_cut_off_is_no_loss(
         assert len(person.welcomes) == 1
 
 
+def test_who_comes_back_after_a_loss_is_not_left_with_it_either(
+    make_node: MakeNode, make_town: MakeTown
+) -> None:
+    node = make_node()
+    town = make_town(node.url, leave_grace_seconds=20)
+    ada, grace = both(town)
+    ada.says("kept")
+    node.ask("SAVE")
+    ada.says("lost")
+    lost = grace.sees("lost")["seq"]
+
+    grace.disconnects()
+    node.kill()
+    node.start()
+    ada.waits_until(lambda: len(ada.welcomes) == 2)
+    wait_until(lambda: ada.says("found")["ok"])
+    assert ada.sees("found")["seq"] == lost
+    grace = town.moves(grace, at=0, after=lost)
+
+    welcome = grace.welcomes[-1]
+    assert welcome["reset"]
+    assert [event.get("text") for event in welcome["events"]][2:] == ["kept", "found"]
+
+
 def test_a_node_of_a_cluster_that_dies_is_replaced(
     make_node: MakeNode, make_town: MakeTown
 ) -> None:

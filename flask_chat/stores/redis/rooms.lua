@@ -5,6 +5,7 @@
 --   chat:{room}       hash    record, and beside it what changes: host, topic, locked, knock,
 --                             has_passcode, slow_mode_seconds, invites; absent for "", no and 0
 --                             seq, bytes, ended, deadline, people
+--                             lost_after, lost_to  numbers that others had before a fail-over
 --                             removed  1 once a message was removed
 --                             m:<member>  order|hue|glyph|role|muted|name    everybody there has been
 --                                         muted: until when, in ms since 1970; empty for not
@@ -581,6 +582,18 @@ local function after(keys, args)
   return page(state, first, first + tonumber(args[2]) - 1)
 end
 
+-- lost <room> after to: what some were shown under these numbers is not in the log any more. Who
+-- comes back with one of them may have seen it, and has to be shown the room anew.
+local function lost(keys, args)
+  local got = call('HMGET', keys[1], 'seq', 'lost_after', 'lost_to')
+  if got[1] then
+    local after = math.min(tonumber(args[1]), tonumber(got[2] or args[1]))
+    local to = math.max(tonumber(args[2]), tonumber(got[3] or args[2]))
+    call('HSET', keys[1], 'lost_after', after, 'lost_to', to)
+  end
+  return 0
+end
+
 local function before(keys, args)
   local state = open(keys[1])
   return state and page_before(state, tonumber(args[1]), tonumber(args[2])) or 'room_ended'
@@ -595,6 +608,10 @@ local function snapshot(keys, args)
   local seq, since, most = state.seq, tonumber(args[1]), tonumber(args[3])
   local first_seq = seq - call('XLEN', room .. ':log') + 1
   local complete = since >= 0 and first_seq - 1 <= since and since <= seq and seq <= since + most
+  local gone = call('HMGET', room, 'lost_after', 'lost_to')
+  if gone[1] and tonumber(gone[1]) < since and since <= tonumber(gone[2]) then
+    complete = false
+  end
   local found = complete and page(state, since + 1, seq)
     or page_before(state, seq + 1, tonumber(args[2]))
   local also, known = {}, {}
@@ -735,6 +752,7 @@ writing('create', create)
 writing('admit', admit)
 writing('wipe', wipe)
 writing('shrink', shrink)
+writing('lost', lost)
 writing('end_by', end_by)
 writing('note', note)
 writing('claim', claim)

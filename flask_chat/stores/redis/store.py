@@ -162,6 +162,13 @@ class RedisStore:
     def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
         self._call("note", room_id, name, *(() if note is None else (note,)))
 
+    def note_loss(self, room_id: RoomId, after: int, to: int) -> None:
+        """Events with these numbers were shown to people and are lost: let nobody go on from them.
+
+        Raises Unavailable, or RoomEnded.
+        """
+        self._call("lost", room_id, after, to)
+
     # Deadlines
 
     def deadline(self, room_id: RoomId) -> float | None:
