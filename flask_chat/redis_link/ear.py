@@ -38,6 +38,7 @@ class Ears:
         self.audible: dict[str, Event] = {}  # channel → set while it can be heard
         self._ears: dict[Node, _Ear] = {}
         self.is_closed = False
+        link.when_back.append(self._distrust)
 
     def listen(self, channel: str) -> None:
         """Hear what is published from now on. Raises Unavailable."""
@@ -82,6 +83,15 @@ class Ears:
                 self.audible[channel].clear()
                 self.place([channel])
 
+    def _distrust(self) -> None:
+        """Connect anew: the link was lost and is back, and these went the same way.
+
+        After a break of the network an old connection looks sound and brings nothing for about as
+        long as the break has lasted, until TCP tries again.
+        """
+        for ear in self._ears.values():
+            ear.hang_up()
+
     def close(self) -> None:
         """Listen to nothing any more."""
         self.is_closed = True
@@ -108,6 +118,11 @@ class _Ear:
         if channel in self.channels:
             self.channels.discard(channel)
             self._say(b"SUNSUBSCRIBE", channel)
+
+    def hang_up(self) -> None:
+        """Break the connection, as if the other side had."""
+        if self._wire is not None:
+            self._wire.close()
 
     def close(self) -> None:
         self._greenlet.kill()
