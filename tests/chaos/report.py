@@ -1,40 +1,11 @@
-"""What a run of the chaos suite is to do, and what it says of it in the end."""
+"""What a run of the chaos suite says in the end."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.chaos.checker import LIVE_SECONDS, RECOVERY_SECONDS, Record, Trouble, Verdict
+from tests.chaos.checker import Record, Trouble, Verdict
 from tests.chaos.faults import CUTS, HOLES, TRICKS
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much of everything."""
-
-    seed: int
-    store: str  # "sqlite" or "memory:"; "redis", "sentinel", "sentinel-all", "cluster"
-    servers: int = 1  # more than one only over Redis
-    cuts: int = 1000
-    kills: int = 100
-    stops: int = 10
-    redis_faults: int = 0
-    partitions: int = 0  # in which one server is without a network
-    partition_seconds: tuple[float, float] = (3.0, 14.0)
-    goners: int = 0  # people who go for good when the server they are at is killed
-    outage_seconds: float = 60.0
-    quiet_seconds: float = 30.0  # cuts only, before the first kill
-    most_seconds: float = 720.0
-    slowest_pause_seconds: float = 4.0  # between what is done to servers and to Redis
-    fault_pause_seconds: float = 0.5
-    post_pause_seconds: float = 0.7
-    browsers: bool = True
-    leave_grace_seconds: float = 20.0
-    live_seconds: float = LIVE_SECONDS
-    recovery_seconds: float = RECOVERY_SECONDS
-
-    @property
-    def is_over_redis(self) -> bool:
-        return self.store not in ("sqlite", "memory:")
+from tests.chaos.plan import Plan
 
 
 @dataclass

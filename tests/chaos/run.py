@@ -8,8 +8,6 @@ with 1 if any promise was broken. The same seed gives the same faults in the sam
 line; their moments depend on the machine.
 """
 
-import argparse
-import secrets
 import shutil
 import signal
 import sys
@@ -32,8 +30,9 @@ from tests.chaos.checker import GONE_SECONDS, RECOVERY_SECONDS, Breach, Offer, R
 from tests.chaos.faults import CUTS, faults_for
 from tests.chaos.lines import Lines
 from tests.chaos.people import NAMES, Passer, Regular
+from tests.chaos.plan import Plan, read_plans
 from tests.chaos.redis_world import Alone, Clustered, MakeNode, RedisWorld, Watching, WatchingAll
-from tests.chaos.report import Plan, Report
+from tests.chaos.report import Report
 from tests.chaos.world import Mortal, Proxy
 from tests.over_redis.nodes import nodes
 
@@ -349,51 +348,6 @@ def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.05)
 
 
-# What a run is like over each store, unless options say something else. Over Redis a long outage is
-# shorter than the grace: nobody is to be announced as gone in it.
-OVER_REDIS: dict[str, Any] = {
-    "servers": 2,
-    "cuts": 800,
-    "kills": 20,
-    "stops": 10,
-    "redis_faults": 120,
-    "goners": 4,
-    "outage_seconds": 12.0,
-    "quiet_seconds": 10.0,
-}
-STORES: dict[str, dict[str, Any]] = {
-    "sqlite": {},
-    "memory:": {"kills": 0, "stops": 0, "outage_seconds": 0.0},
-    "redis": OVER_REDIS | {"partitions": 6},
-    "sentinel": OVER_REDIS | {"redis_faults": 50, "kills": 10},
-    "sentinel-all": OVER_REDIS | {"redis_faults": 40, "kills": 10},
-    "cluster": OVER_REDIS | {"redis_faults": 60, "kills": 10},
-}
-
-
-def read_plans(words: list[str]) -> list[Plan]:
-    """What the command line asks for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
-    parser.add_argument("--store", choices=STORES, help="without it: sqlite, then redis")
-    for name in ("servers", "cuts", "kills", "stops", "redis-faults", "partitions", "goners"):
-        parser.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS)
-    for name in ("outage", "quiet", "most", "live", "recovery", "leave-grace", "slowest-pause"):
-        parser.add_argument(f"--{name}-seconds", type=float, default=argparse.SUPPRESS)
-    parser.add_argument(
-        "--partition-seconds", type=float, nargs=2, default=argparse.SUPPRESS, metavar="N"
-    )
-    parser.add_argument(
-        "--no-browsers", dest="browsers", action="store_false", default=argparse.SUPPRESS
-    )
-    options = vars(parser.parse_args(words))
-    store = options.pop("store")
-    stores = [store] if store else ["sqlite", "redis"]
-    return [Plan(store=each, **{**STORES[each], **options}) for each in stores]
-
-
 def carry_out(plan: Plan) -> bool:
     """Do it and print what was found; whether all promises were kept."""
     print(f"chaos with --store {plan.store} --seed {plan.seed}", flush=True)
@@ -422,7 +376,7 @@ def main() -> int:
         carry_out_in_hub(plan, words)
         if plan.partitions and not network.is_inside()
         else carry_out(plan)
-        for plan in read_plans(words)
+        for plan in read_plans(words, __doc__)
     ]
     return 0 if all(results) else 1
 
