@@ -1,5 +1,6 @@
 """create_app: the only place that knows all the parts and joins them."""
 
+import random
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,6 +49,7 @@ from flask_chat.web.tokens import Tokens
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
+_LONGEST_TICK_SECONDS = 5.0
 _GATHER_SECONDS = 0.004  # events of a busy room that come over Redis, before they are sent on
 _CLOSES_PER_SECOND = 100  # each costs the next server, its proxy and a client a TLS handshake
 _LAST_WORDS_SECONDS = 1.5  # for clients to get them; one that sleeps gets them from the log
@@ -111,11 +113,18 @@ class Runtime:
 
     def _keep_house(self) -> None:
         while True:
-            gevent.sleep(TICK_SECONDS)
+            gevent.sleep(self._until_tick())
             try:
                 self.chat.tick()
             except Exception as error:  # one bad room must not stop the clock for the others
                 log.error("housekeeping failed", exc_info=error)
+
+    def _until_tick(self) -> float:
+        """Every half second a server looks, whichever it is: the more there are, the rarer this."""
+        shares = self.presence.shares if self.presence else 1
+        if shares == 1:
+            return TICK_SECONDS
+        return min(TICK_SECONDS * shares, _LONGEST_TICK_SECONDS) * random.uniform(0.5, 1.5)
 
 
 def create_app(settings: Settings | None = None, *, worker: int | None = None) -> Flask:

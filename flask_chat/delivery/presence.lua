@@ -8,6 +8,7 @@
 --   chat:{here:<n>}:gone        zset  those with no connection → when their grace ends
 --   chat:{here:<n>}:told        zset  those a server was to call gone → when another one may
 --   chat:servers                zset  server → until when it counts as alive
+--                                     server! → minus until when somebody sees to its people
 
 local function call(...) -- redis.call is not there yet while the library is loaded
   return redis.call(...)
@@ -112,8 +113,9 @@ local function drop(keys, args)
   return #people
 end
 
--- beat <servers> server seconds is_new: {1, dead servers…}, or {0} when this one counted as dead.
--- Dead ones stay on the list for some minutes, in case something is still done in their name.
+-- beat <servers> server seconds is_new again: {1, how many are alive, dead servers…}, or {0} when this
+-- one counted as dead. A dead one is given to one server, and after `again` seconds to another: it
+-- stays on the list for some minutes, in case something is still done in its name.
 local function beat(keys, args)
   local at = now()
   local until_then = call('ZSCORE', keys[1], args[1])
@@ -121,8 +123,15 @@ local function beat(keys, args)
     return { 0 }
   end
   call('ZADD', keys[1], at + tonumber(args[2]), args[1])
-  call('ZREMRANGEBYSCORE', keys[1], '-inf', at - 300)
-  return { 1, unpack(call('ZRANGE', keys[1], '-inf', at, 'BYSCORE', 'LIMIT', 0, 100)) }
+  call('ZREMRANGEBYSCORE', keys[1], 0, at - 300)
+  call('ZREMRANGEBYSCORE', keys[1], -at, '(0')
+  local reply = { 1, call('ZCOUNT', keys[1], at, '+inf') }
+  for _, dead in ipairs(call('ZRANGE', keys[1], 0, at, 'BYSCORE', 'LIMIT', 0, 100)) do
+    if call('ZADD', keys[1], 'NX', -(at + tonumber(args[4])), dead .. '!') == 1 then
+      reply[#reply + 1] = dead
+    end
+  end
+  return reply
 end
 
 -- retire <servers> server: it goes by itself, and is dead from now on.

@@ -17,6 +17,7 @@ class Presence(Protocol[Person]):
     """Counts connections per person. Methods of a shared one may raise Unavailable."""
 
     survives: bool  # whether it knows, after a start, who was there before
+    shares: int  # how many servers look for those who are overdue, this one included
 
     def expect(self, person: Person) -> None:
         """Somebody is about to connect: give them the grace to do so."""
@@ -57,6 +58,7 @@ class LocalPresence(Generic[Person]):
     """The presence of one process. `clock` gives seconds; only differences matter."""
 
     survives = False
+    shares = 1
 
     def __init__(self, grace_seconds: float, clock: Callable[[], float]) -> None:
         self._grace_seconds = grace_seconds

@@ -25,7 +25,8 @@ LIBRARY = Library(Path(__file__).parent / "presence.lua")
 
 _BUCKETS = 16
 _BEATS = 5  # while a server counts as alive
-# A server that was given somebody to call gone has so long to do it.
+# A server that was given somebody to call gone has so long to do it, and so long for the people of
+# a dead server.
 _TELL_SECONDS = 15.0
 _AT_ONCE = 500
 _AGAIN_SECONDS = 0.5
@@ -48,6 +49,7 @@ class SharedPresence(Generic[Person]):
     ) -> None:
         """A server counts as dead when nothing is heard of it for `alive_seconds`."""
         link.add(LIBRARY)
+        self.shares = 1
         self._link = link
         self._grace_seconds = grace_seconds
         self._make = make
@@ -93,6 +95,7 @@ class SharedPresence(Generic[Person]):
         return person in self._connections or bool(self._ask("is_awaited", person).get())
 
     def overdue(self) -> list[Person]:
+        self._start()
         name = LIBRARY.name("overdue")
         asked = [
             self._link.ask(key, "FCALL", name, 1, key, _TELL_SECONDS, _AT_ONCE, again=False)
@@ -156,7 +159,7 @@ class SharedPresence(Generic[Person]):
     # Being alive
 
     def _start(self) -> None:
-        """Be known as a server, from the first connection on."""
+        """Be known as a server, from the first connection or look on."""
         if self._heart is None:
             self._server = secrets.token_hex(6)
             self._heart = gevent.spawn(self._beat_on)
@@ -175,14 +178,17 @@ class SharedPresence(Generic[Person]):
     def _beat(self, *, is_new: bool = False) -> None:
         servers = self._servers()
         name = LIBRARY.name("beat")
-        is_alive, *dead = self._link.call(
-            name, servers, self._server, self._alive_seconds, int(is_new or not self._beaten_at)
+        is_first = int(is_new or not self._beaten_at)
+        is_alive, *news = self._link.call(
+            name, servers, self._server, self._alive_seconds, is_first, _TELL_SECONDS
         )
         self._beaten_at = time.monotonic()
         if not is_alive:
             self._come_back()
-        for server in dead:
-            self._drop(server)
+            return
+        self.shares, *dead = news
+        for server in dead:  # which takes long when there are many people: the heart must go on
+            gevent.spawn(self._drop, server)
 
     def _come_back(self) -> None:
         """The others took this server for dead. It goes on as a new one, with all its people."""
@@ -195,10 +201,17 @@ class SharedPresence(Generic[Person]):
         self._back = list(self._connections)
 
     def _drop(self, server: bytes) -> None:
+        """Give the people of a dead server the grace. If that fails, another server is told to."""
         name = LIBRARY.name("drop")
-        for key in map(self._key, range(_BUCKETS)):
-            while self._link.call(name, key, server, self._grace_seconds, _AT_ONCE) == _AT_ONCE:
-                gevent.sleep(0)
+        words = (server, self._grace_seconds, _AT_ONCE)
+        keys = [self._key(bucket) for bucket in range(_BUCKETS)]
+        try:
+            while keys:
+                asked = [self._link.ask(key, "FCALL", name, 1, key, *words) for key in keys]
+                dropped = [command.get() for command in asked]
+                keys = [key for key, n in zip(keys, dropped, strict=True) if n == _AT_ONCE]
+        except ChatError as error:
+            log.info("the people of a dead server were not all seen to", reason=str(error))
 
     # Words of Redis
 

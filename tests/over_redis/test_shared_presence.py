@@ -121,6 +121,78 @@ def test_a_server_that_stops_lets_its_people_go_on_elsewhere(server: MakePresenc
     assert two.overdue() == [ADA]
 
 
+def test_the_people_of_a_dead_server_are_seen_to_by_one_server(
+    node: Node, server: MakePresence
+) -> None:
+    one, two, three = server(0.4, 0.5), server(0.4, 0.5), server(0.4, 0.5)
+    for number, each in enumerate((one, two, three)):
+        each.connected(("r-1", f"m-{number}"))
+    one.stop()
+
+    gevent.sleep(1)
+
+    assert dropped(node) == 16  # once in each bucket
+    assert two.overdue() == [("r-1", "m-0")]
+
+
+def test_a_server_with_more_people_than_go_in_one_call_is_seen_to_wholly(
+    server: MakePresence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_chat.delivery.shared_presence._AT_ONCE", 3)
+    one, two = server(0.2, 0.5), server(0.2, 0.5)
+    two.connected(GRACE)
+    people = [("r-1", f"m-{number}") for number in range(100)]
+    for person in people:
+        one.connected(person)
+
+    one.stop()
+    gevent.sleep(1)
+
+    gone: list[tuple[str, str]] = []
+    while found := two.overdue():
+        gone += found
+    assert sorted(gone) == sorted(people)
+
+
+def test_people_are_seen_to_again_if_the_server_that_was_to_do_it_did_not(
+    server: MakePresence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_chat.delivery.shared_presence._TELL_SECONDS", 0.3)
+    one, two = server(0.1, 0.5), server(0.1, 0.5)
+    two.connected(GRACE)
+    one.connected(ADA)
+    drop = two._drop
+    given: list[bytes] = []
+    monkeypatch.setattr(two, "_drop", given.append)
+    one.stop()
+    gevent.sleep(0.3)
+    assert len(given) == 1
+    monkeypatch.setattr(two, "_drop", drop)
+
+    gevent.sleep(0.8)
+
+    assert two.overdue() == [ADA]
+
+
+def test_each_server_knows_how_many_share_the_looking(server: MakePresence) -> None:
+    one, two, three = server(0.4, 0.5), server(0.4, 0.5), server(0.4, 0.5)
+    for each in (one, two, three):
+        each.connected(GRACE)
+    gevent.sleep(0.3)
+    assert [one.shares, two.shares, three.shares] == [3, 3, 3]
+
+    three.stop()
+    gevent.sleep(0.3)
+
+    assert [one.shares, two.shares] == [2, 2]
+
+
+def dropped(node: Node) -> int:
+    """How often anybody has looked for the people of a dead server."""
+    found: dict[str, dict[str, int]] = node.ask("INFO", "commandstats")
+    return found.get("cmdstat_spop", {"calls": 0})["calls"]
+
+
 def test_a_server_that_was_not_heard_of_names_its_people(server: MakePresence) -> None:
     one, two = server(0.1, 0.5), server(0.1, 0.5)
     two.connected(GRACE)
