@@ -204,7 +204,7 @@ class Link:
 
     def _check_server(self, wire: Wire) -> None:
         info = wire.ask("INFO", "SERVER").decode()
-        mode = re.search(r"redis_mode:(\w+)", info)
+        mode = re.search(r"(?:redis|server)_mode:(\w+)", info)
         if mode and mode[1] == "cluster":
             raise RedisFault("This Redis is a node of a cluster: write redis+cluster:// instead.")
         version = re.search(r"redis_version:(\d+)", info)
