@@ -99,7 +99,8 @@ def make_tls_node() -> Iterator[MakeNode]:
 
     def has_tls(program: str) -> bool:
         file = Path(shutil.which(program) or program).resolve()
-        return "libssl" in subprocess.run(["ldd", file], capture_output=True, text=True).stdout
+        linked = subprocess.run(["ldd", file], capture_output=True, text=True, check=False)
+        return "libssl" in linked.stdout
 
     program = next(filter(has_tls, SERVERS), None)
     if program is None:
