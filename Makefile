@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PACKAGES := pyproject.toml requirements.txt constraints.txt hatch_build.py
 
 .NOTPARALLEL:
-.PHONY: run test check audit fuzz format python-tests js-tests chaos rolling setup bundle bench screenshots constraints clean help
+.PHONY: run test check audit fuzz format python-tests js-tests chaos rolling setup bundle bench scale screenshots constraints clean help
 
 run: .setup/run bundle ## Serve http://127.0.0.1:5000 (options: make run ARGS="--host 0.0.0.0")
 	@python main.py $(ARGS)
@@ -55,6 +55,9 @@ bundle: .setup/run ## The browser code, if it changed
 
 bench: setup bundle ## Measure (see bench/README.md)
 	bench/run $(ARGS)
+
+scale: setup bundle ## Measure many servers over one Redis (see bench/README.md)
+	python bench/scale.py $(ARGS)
 
 screenshots: setup bundle ## Make docs/screenshot-*.png anew
 	python scripts/screenshots.py

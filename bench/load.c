@@ -8,9 +8,17 @@
  * `--window` is how many messages of a room are in flight: the next is posted when the poster has seen its own in the
  * room and has the acknowledgement.
  *
- *   load --port P --pid SERVER --auth FILE --connections N [--senders S] [--window W]
+ *   load --port P[,P…] --pid SERVER[,SERVER…] --auth FILE --connections N [--senders S] [--window W]
  *        [--saturated WARM,SECONDS] [--fixed DELIVERIES_PER_SECOND,WARM,SECONDS]
- *        [--steps 1000,5000,10000] [--disconnect K] [--concurrent C] [--settle SECONDS]
+ *        [--steps 1000,5000,10000] [--disconnect K] [--concurrent C] [--settle SECONDS] [--beside PID[,PID…]]
+ *
+ * With `--steered 1` it connects, prints one line, and then does what it is told on standard input, a line at a time, each
+ * answered by one line: `saturated WINDOW WARM SECONDS`, `fixed DELIVERIES_PER_SECOND WARM SECONDS`, `check`,
+ * `storm PORT PID DELIVERIES_PER_SECOND BEFORE SECONDS`. It ends with the input. So several can be kept waiting, and be
+ * measured in turn. A storm kills a server; its people come back to the other ports, as browsers do, while all talk on.
+ *
+ * With several ports the connections take them in turn, so every room is spread over all servers; a port may be named
+ * more often than others. `--beside` are other processes, such as Redis, whose CPU time is told separately.
  *
  * FILE has one line per connection: the room's number, a space, the JSON to connect with.
  */
@@ -21,6 +29,8 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +46,8 @@ enum state { CONNECTING, UPGRADING, OPENING, JOINING, WELCOMING, READY, CLOSING,
 
 struct connection {
     int fd, room, sender; /* sender: its number, or -1 */
+    int port, attempts; /* attempts: to come back, since its server died; 0 before */
+    uint64_t again_at;  /* when it tries next; 0: it does not wait to */
     enum state state;
     char *rest; /* a frame that has not arrived whole */
     size_t rest_size, rest_room;
@@ -64,17 +76,21 @@ static struct connection *connections;
 static struct room *rooms;
 static struct sender *senders;
 static int connection_count, room_count, sender_count = 40, window = 4, concurrent = 32;
-static int opened, pending, ready, closed_by_server, closing_left;
-static int epoll, port, pid;
+static int opened, pending, ready, closed_by_server, closing_left, turned_away;
+static int epoll;
 static double settle = 0.5;
 static bool posting; /* whoever's post is done posts the next */
 static uint64_t deliveries, posts, misordered, misnumbered, refused, other_events, bytes_received, reads;
 static char error[200];
 static const char *path = "/socket.io/";
 
+#define MOST 64
+struct list { int count, values[MOST]; };
+static struct list ports, servers, beside; /* beside: processes that are told of separately */
+
 /* Latencies: 64 buckets to each doubling, in units of 1,024 ns. */
 #define BUCKETS 2048
-static uint64_t histogram[BUCKETS];
+static uint64_t histogram[BUCKETS], histogram_of_returns[BUCKETS];
 static bool measuring;
 
 static uint64_t now_ns(void) {
@@ -87,11 +103,21 @@ static void fail(const char *what) {
     if (!error[0]) snprintf(error, sizeof error, "%.190s", what);
 }
 
-static double server_cpu(void) {
+static double cpu_of(int pid) {
     clockid_t clock;
     struct timespec t;
     if (!pid || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t)) return 0;
     return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static double cpu_of_all(const struct list *pids) {
+    double sum = 0;
+    for (int i = 0; i < pids->count; i++) sum += cpu_of(pids->values[i]);
+    return sum;
+}
+
+static double server_cpu(void) {
+    return cpu_of_all(&servers);
 }
 
 static double own_cpu(void) {
@@ -100,7 +126,7 @@ static double own_cpu(void) {
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-static long server_rss_kb(void) {
+static long rss_kb(int pid) {
     char name[64];
     long size = 0, resident = 0;
     snprintf(name, sizeof name, "/proc/%d/statm", pid);
@@ -109,6 +135,12 @@ static long server_rss_kb(void) {
     if (fscanf(f, "%ld %ld", &size, &resident) != 2) resident = 0;
     fclose(f);
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static long server_rss_kb(void) {
+    long sum = 0;
+    for (int i = 0; i < servers.count; i++) sum += rss_kb(servers.values[i]);
+    return sum;
 }
 
 /* Busy seconds of all cores, whoever made them busy: tells whether the machine was ours alone. */
@@ -134,12 +166,16 @@ static double bucket_ms(int bucket) {
     return v * 1024 / 1e6;
 }
 
-static double percentile(double part) {
+static double percentile_of(const uint64_t *histogram, double part) {
     uint64_t all = 0, sum = 0;
     for (int i = 0; i < BUCKETS; i++) all += histogram[i];
     for (int i = 0; i < BUCKETS; i++)
         if ((sum += histogram[i]) > all * part) return bucket_ms(i);
     return 0;
+}
+
+static double percentile(double part) {
+    return percentile_of(histogram, part);
 }
 
 static uint64_t hash_of(uint64_t message) {
@@ -155,14 +191,28 @@ static void watch(struct connection *c, bool for_writing) {
     epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
 }
 
+static int dead_port; /* whose people come back elsewhere */
+static uint64_t died_at;
+
+/* As in static/js/connection.js: all of the pause is drawn, and it grows with each attempt. */
+static void come_back_later(struct connection *c) {
+    double longest = 2000 * (1 << (c->attempts > 3 ? 3 : c->attempts));
+    if (longest > 10000) longest = 10000;
+    c->again_at = now_ns() + (100 + drand48() * (longest - 100)) * 1e6;
+    c->attempts++;
+    c->rest_size = c->unsent_size = 0;
+}
+
 static void drop(struct connection *c) {
     if (c->state == CLOSED) return;
+    bool comes_back = dead_port && (c->port == dead_port || c->attempts);
     if (c->state == CLOSING) closing_left--;
-    else closed_by_server++;
+    else if (!comes_back) closed_by_server++;
     if (c->state < READY) pending--;
     if (c->state == READY) ready--;
     close(c->fd);
     c->state = CLOSED;
+    if (comes_back) come_back_later(c);
 }
 
 static void keep_unsent(struct connection *c, const char *data, size_t size) {
@@ -328,15 +378,28 @@ static void on_event(struct connection *c, const char *data, const char *end, ui
     if (sender >= (uint64_t)sender_count || at >= end || *at != '~') return fail("a message came back changed");
     check_order(c, sender << 32 | counter);
     deliveries++;
-    if (measuring) histogram[bucket_of(now - sent)]++;
+    if (measuring && !c->attempts) histogram[bucket_of(now - sent)]++;
     if (c->sender == (int)sender) {
         senders[sender].seen++;
         count_done(sender);
     }
 }
 
+/* Those who come back are brought what they missed, each event as if it had come alone. */
+static void catch_up(struct connection *c, const char *data, const char *end) {
+    if (memmem(data, end - data, "\"reset\":true", 12)) misnumbered++;
+    const char *at = memmem(data, end - data, "{\"seq\":", 7);
+    while (at) {
+        const char *next = memmem(at + 7, end - at - 7, "{\"seq\":", 7);
+        on_event(c, at, next ? next : end, 0);
+        at = next;
+    }
+    histogram_of_returns[bucket_of(now_ns() - died_at)]++;
+}
+
 /* The newest number in the welcome: the first event must be the one after it. */
 static void on_welcome(struct connection *c, const char *data, const char *end) {
+    if (c->attempts && c->state == WELCOMING) catch_up(c, data, end);
     while ((data = memmem(data, end - data, "\"seq\":", 6))) {
         uint64_t seq = seq_in(data, end);
         if (seq > c->last_seq) c->last_seq = seq;
@@ -365,7 +428,8 @@ static void on_text(struct connection *c, const char *data, const char *end, uin
     } else if (starts(data, end, "2")) {
         send_frame(c, 1, "3", 1);
     } else if (starts(data, end, "0{")) {
-        int size = snprintf(out, sizeof out, "40%s", c->auth);
+        int size = c->attempts ? snprintf(out, sizeof out, "40{\"after\":%llu,%s", (unsigned long long)c->last_seq, c->auth + 1)
+                               : snprintf(out, sizeof out, "40%s", c->auth);
         send_frame(c, 1, out, size);
         c->state = JOINING;
     } else if (starts(data, end, "40")) {
@@ -373,6 +437,9 @@ static void on_text(struct connection *c, const char *data, const char *end, uin
     } else if (starts(data, end, "42[\"welcome\"")) {
         if (c->state == JOINING) c->state = WELCOMING;
         on_welcome(c, data, end);
+    } else if (starts(data, end, "44") && c->attempts) {
+        turned_away++;
+        drop(c);
     } else if (starts(data, end, "44")) {
         snprintf(out, sizeof out, "refused: %.*s", (int)(end - data > 150 ? 150 : end - data), data);
         fail(out);
@@ -387,6 +454,11 @@ static size_t take_frames(struct connection *c, const char *data, size_t size, u
     if (c->state <= UPGRADING) {
         const char *end = memmem(data, size, "\r\n\r\n", 4);
         if (!end) return 0;
+        if (!starts(data, data + size, "HTTP/1.1 101") && c->attempts) {
+            turned_away++;
+            drop(c);
+            return size;
+        }
         if (!starts(data, data + size, "HTTP/1.1 101")) {
             char what[120];
             snprintf(what, sizeof what, "upgrade refused: %.*s", 60, data);
@@ -431,6 +503,7 @@ static void receive(struct connection *c) {
     reads++;
     bytes_received += got;
     size_t size = held + got, used = take_frames(c, buffer, size, now_ns());
+    if (c->state == CLOSED) return;
     c->rest_size = size - used;
     if (c->rest_size > c->rest_room) {
         c->rest_room = c->rest_size + 256;
@@ -442,9 +515,8 @@ static void receive(struct connection *c) {
 
 /* ---- connecting ---------------------------------------------------------------------------------------------- */
 
-static void open_one(void) {
-    struct connection *c = &connections[opened];
-    int on = 1;
+static void open_connection(struct connection *c) {
+    int number = c - connections, on = 1;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (c->fd < 0) {
         perror("socket");
@@ -452,19 +524,22 @@ static void open_one(void) {
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    from.sin_addr.s_addr = htonl(0x7f000001 + opened / 4000); /* 127.0.0.1, .2, …: ports do not run short */
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(c->port)};
+    from.sin_addr.s_addr = htonl(0x7f000001 + number / 4000); /* 127.0.0.1, .2, …: ports do not run short */
     to.sin_addr.s_addr = htonl(0x7f000001);
     if (bind(c->fd, (void *)&from, sizeof from)) fail("bind failed");
     c->state = CONNECTING;
-    struct epoll_event e = {.events = EPOLLOUT, .data.u32 = opened};
+    struct epoll_event e = {.events = EPOLLOUT, .data.u32 = number};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
-    opened++;
     pending++;
     if (connect(c->fd, (void *)&to, sizeof to) && errno != EINPROGRESS) {
-        fail("connect failed");
+        if (!c->attempts) fail("connect failed");
         drop(c);
     }
+}
+
+static void open_one(void) {
+    open_connection(&connections[opened++]);
 }
 
 static void upgrade(struct connection *c) {
@@ -473,7 +548,7 @@ static void upgrade(struct connection *c) {
     socklen_t size = sizeof failed;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &failed, &size);
     if (failed) {
-        fail("connect failed");
+        if (!c->attempts) fail("connect failed");
         return drop(c);
     }
     watch(c, false);
@@ -481,7 +556,7 @@ static void upgrade(struct connection *c) {
     int n = snprintf(out, sizeof out,
         "GET %s?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         "Origin: http://127.0.0.1:%d\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) bench\r\nPragma: no-cache\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, port, port);
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, c->port, c->port);
     send_bytes(c, out, n);
 }
 
@@ -551,10 +626,20 @@ static void drain(void) {
     run_for(0.05); /* would show what comes twice */
 }
 
-struct sample { double server, own, machine; uint64_t at, deliveries, posts, reads, bytes; };
+struct sample { double server, own, machine, each[MOST], beside[MOST]; uint64_t at, deliveries, posts, reads, bytes; };
 
 static struct sample take_sample(void) {
-    return (struct sample){server_cpu(), own_cpu(), machine_cpu(), now_ns(), deliveries, posts, reads, bytes_received};
+    struct sample s = {server_cpu(), own_cpu(), machine_cpu(), {0}, {0}, now_ns(), deliveries, posts, reads, bytes_received};
+    for (int i = 0; i < servers.count; i++) s.each[i] = cpu_of(servers.values[i]);
+    for (int i = 0; i < beside.count; i++) s.beside[i] = cpu_of(beside.values[i]);
+    return s;
+}
+
+/* The share of a core that each of some processes took. */
+static void print_busy(const char *name, int count, const double *before, const double *after, double seconds) {
+    printf(",\"%s\":[", name);
+    for (int i = 0; i < count; i++) printf("%s%.5f", i ? "," : "", (after[i] - before[i]) / seconds);
+    printf("]");
 }
 
 static void print_phase(const char *name, struct sample a, struct sample b) {
@@ -562,11 +647,14 @@ static void print_phase(const char *name, struct sample a, struct sample b) {
     double others = b.machine - a.machine - (b.server - a.server) - (b.own - a.own);
     printf(",\"%s\":{\"seconds\":%.3f,\"deliveries\":%.0f,\"posts\":%llu,\"deliveries_per_second\":%.0f,"
            "\"server_us_per_delivery\":%.3f,\"server_busy\":%.3f,\"load_busy\":%.3f,\"others_busy\":%.3f,\"frames_per_read\":%.2f,"
-           "\"p50_ms\":%.3f,\"p99_ms\":%.3f}",
+           "\"p50_ms\":%.3f,\"p99_ms\":%.3f",
            name, seconds, count, (unsigned long long)(b.posts - a.posts), count / seconds,
            count ? (b.server - a.server) / count * 1e6 : 0, (b.server - a.server) / seconds, (b.own - a.own) / seconds,
            others > 0 ? others / seconds : 0,
            b.reads - a.reads ? count / (b.reads - a.reads) : 0, percentile(0.50), percentile(0.99));
+    print_busy("each_busy", servers.count, a.each, b.each, seconds);
+    print_busy("beside_busy", beside.count, a.beside, b.beside, seconds);
+    printf("}");
 }
 
 static void start_measuring(void) {
@@ -643,6 +731,119 @@ static void disconnect_phase(int count) {
            (server_cpu() - cpu - idle * seconds) / count * 1e3, idle, server_rss_kb());
 }
 
+/* ---- a storm ------------------------------------------------------------------------------------------------- */
+
+static double cpu_without(int pid) {
+    return server_cpu() - cpu_of(pid);
+}
+
+/* Opens again what is due, at the next of the ports that are left. */
+static void open_again(void) {
+    static int turn_of;
+    static uint64_t looked_at;
+    uint64_t now = now_ns();
+    if (now - looked_at < 5000000) return;
+    looked_at = now;
+    for (int i = 0; i < opened; i++) {
+        struct connection *c = &connections[i];
+        if (!c->again_at || c->again_at > now) continue;
+        c->again_at = 0;
+        do c->port = ports.values[turn_of++ % ports.count];
+        while (c->port == dead_port);
+        open_connection(c);
+    }
+}
+
+/* Goes on posting until the time is over, or once `until` are connected, and tells how long that took. */
+static double talk(double posts_per_second, double seconds, int until) {
+    static int turn_of;
+    char out[1024];
+    uint64_t start = now_ns(), end = start + seconds * 1e9, now, made = 0;
+    while ((now = now_ns()) < end && (!until || ready < until)) {
+        uint64_t next = start + (made + 1) * 1e9 / posts_per_second;
+        if (now >= next) {
+            struct sender *s = &senders[turn_of];
+            if (connections[s->connection].state == READY)
+                send_bytes(&connections[s->connection], out, make_post(turn_of, out));
+            turn_of = (turn_of + 1) % sender_count;
+            made++;
+            turn(0);
+        } else turn(next - now < 5000000 ? next - now : 5000000);
+        if (dead_port) open_again();
+    }
+    return (now_ns() - start) / 1e9;
+}
+
+struct spent { double seconds, servers, beside; };
+
+static struct spent spend(int pid, double rate, double seconds, int until) {
+    double servers_before = cpu_without(pid), beside_before = cpu_of_all(&beside);
+    start_measuring();
+    double took = talk(rate, seconds, until);
+    measuring = false;
+    return (struct spent){took, cpu_without(pid) - servers_before, cpu_of_all(&beside) - beside_before};
+}
+
+static void print_spent(const char *name, struct spent s) {
+    printf(",\"%s\":{\"seconds\":%.3f,\"server_seconds\":%.4f,\"beside_seconds\":%.4f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"worst_ms\":%.3f}",
+           name, s.seconds, s.servers, s.beside, percentile(0.50), percentile(0.99), percentile(0.99999));
+}
+
+/* Latencies are those of the people whose server lives; senders have to be among them. */
+static void storm_phase(int of_port, int pid, double rate, double before, double seconds) {
+    double per_second = rate * room_count / connection_count;
+    int all = ready, lost = 0;
+    for (int i = 0; i < opened; i++) lost += connections[i].port == of_port;
+    for (int i = 0; i < sender_count; i++)
+        if (connections[senders[i].connection].port == of_port) return fail("a sender is on the server that is to die");
+    talk(per_second, before / 3, 0);
+    struct spent s = spend(pid, per_second, before, 0);
+    printf(",\"storm\":{\"lost\":%d,\"stayed\":%d", lost, all - lost);
+    print_spent("before", s);
+    dead_port = of_port;
+    died_at = now_ns();
+    if (kill(pid, SIGKILL)) return fail("the server could not be killed");
+    spend(pid, per_second, 0.05, 0); /* the kernel closes its sockets */
+    s = spend(pid, per_second, seconds, all);
+    print_spent("during", s);
+    int missing = all - ready;
+    s = spend(pid, per_second, 12, 0); /* the others find out that the server is dead */
+    print_spent("after", s);
+    printf(",\"missing\":%d,\"turned_away\":%d,\"return_p50_ms\":%.1f,\"return_p99_ms\":%.1f,\"return_worst_ms\":%.1f}",
+           missing, turned_away, percentile_of(histogram_of_returns, 0.5), percentile_of(histogram_of_returns, 0.99),
+           percentile_of(histogram_of_returns, 0.99999));
+    drain();
+}
+
+static void print_checks(void);
+
+static bool is_told(char *line, size_t size) {
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    while (!poll(&input, 1, 0)) turn(5000000);
+    return fgets(line, size, stdin);
+}
+
+static void obey(void) {
+    char line[200];
+    double a, b, c;
+    int dead, pid;
+    setvbuf(stdin, NULL, _IONBF, 0); /* what is buffered, poll() does not see */
+    while (is_told(line, sizeof line)) {
+        printf("{\"connections\":%d", ready);
+        if (sscanf(line, "saturated %lf %lf %lf", &a, &b, &c) == 3) {
+            window = a;
+            saturated_phase(b, c);
+        } else if (sscanf(line, "fixed %lf %lf %lf", &a, &b, &c) == 3) fixed_phase(a, b, c);
+        else if (sscanf(line, "storm %d %d %lf %lf %lf", &dead, &pid, &a, &b, &c) == 5) storm_phase(dead, pid, a, b, c);
+        else if (!strcmp(line, "check\n")) print_checks();
+        else fail("an order that is not known");
+        if (error[0]) return;
+        printf("}\n");
+        fflush(stdout);
+    }
+    exit(0);
+}
+
 static void print_checks(void) {
     uint64_t missing = 0, doubled = 0, mixed = 0, unacknowledged = 0, expected = 0;
     for (int i = 0; i < connection_count; i++) {
@@ -688,6 +889,7 @@ static void read_auths(const char *name) {
         connections[i].room = strtol(line, &json, 10);
         connections[i].auth = strdup(json + 1);
         connections[i].sender = -1;
+        connections[i].port = ports.values[i % ports.count];
         if (connections[i].room >= room_count) room_count = connections[i].room + 1;
     }
     fclose(f);
@@ -709,18 +911,25 @@ static void choose_senders(void) {
             }
 }
 
+static void read_list(char *text, struct list *list) {
+    for (char *at = strtok(text, ","); at && list->count < MOST; at = strtok(NULL, ",")) list->values[list->count++] = atoi(at);
+}
+
 int main(int argc, char **argv) {
     static struct option options[] = {
         {"port", 1, 0, 'p'}, {"pid", 1, 0, 'i'}, {"auth", 1, 0, 'a'}, {"connections", 1, 0, 'n'}, {"senders", 1, 0, 's'},
         {"window", 1, 0, 'w'}, {"saturated", 1, 0, 'S'}, {"fixed", 1, 0, 'F'}, {"steps", 1, 0, 't'},
-        {"disconnect", 1, 0, 'd'}, {"concurrent", 1, 0, 'c'}, {"settle", 1, 0, 'e'}, {0, 0, 0, 0}};
+        {"disconnect", 1, 0, 'd'}, {"concurrent", 1, 0, 'c'}, {"settle", 1, 0, 'e'},
+        {"beside", 1, 0, 'b'}, {"steered", 1, 0, 'r'}, {0, 0, 0, 0}};
     const char *auth = NULL;
     char *steps = NULL;
     double warm = 0, seconds = 0, rate = 0, fixed_warm = 0, fixed_seconds = 0;
-    int letter, leave = 0;
+    int letter, leave = 0, steered = 0;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) switch (letter) {
-        case 'p': port = atoi(optarg); break;
-        case 'i': pid = atoi(optarg); break;
+        case 'p': read_list(optarg, &ports); break;
+        case 'i': read_list(optarg, &servers); break;
+        case 'b': read_list(optarg, &beside); break;
+        case 'r': steered = atoi(optarg); break;
         case 'a': auth = optarg; break;
         case 'n': connection_count = atoi(optarg); break;
         case 's': sender_count = atoi(optarg); break;
@@ -733,7 +942,7 @@ int main(int argc, char **argv) {
         case 'e': settle = atof(optarg); break;
         default: return 2;
     }
-    if (!auth || !port || connection_count < 1 || window < 1) {
+    if (!auth || !ports.count || connection_count < 1 || window < 1) {
         fprintf(stderr, "usage: load --port P --pid SERVER --auth FILE --connections N … (see the top of load.c)\n");
         return 2;
     }
@@ -755,6 +964,11 @@ int main(int argc, char **argv) {
         printf(",\"connect_ms\":%.4f,\"connect_seconds\":%.2f", (server_cpu() - cpu) / connection_count * 1e3,
                (now_ns() - start) / 1e9);
         if (!error[0]) run_for(settle);
+    }
+    if (!error[0] && steered) {
+        printf("}\n");
+        fflush(stdout);
+        obey();
     }
     if (!error[0] && seconds > 0) saturated_phase(warm, seconds);
     if (!error[0] && fixed_seconds > 0) fixed_phase(rate, fixed_warm, fixed_seconds);

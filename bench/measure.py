@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,25 +146,87 @@ def post(connection: http.client.HTTPConnection, path: str, body: dict[str, str]
     return json.loads(text)
 
 
-def load(server: Server, auths: Path, *, connections: int, **options: object) -> dict[str, Any]:
+def load_command(
+    servers: Sequence[Server], auths: Path, *, connections: int, **options: object
+) -> list[str]:
+    """A server that is named several times gets as many times the connections."""
     command = [
         *on_core(LOAD_CORE),
         str(BUILD / "load"),
         "--port",
-        str(server.port),
+        ",".join(str(server.port) for server in servers),
         "--pid",
-        str(server.pid),
+        ",".join(str(pid) for pid in dict.fromkeys(server.pid for server in servers)),
         "--auth",
         str(auths),
     ]
-    command += ["--connections", str(connections), "--senders", str(SENDERS)]
-    for name, value in options.items():
+    command += ["--connections", str(connections)]
+    for name, value in {"senders": SENDERS, **options}.items():
         command += [f"--{name}", str(value)]
+    return command
+
+
+def load(
+    servers: Sequence[Server], auths: Path, *, connections: int, **options: object
+) -> dict[str, Any]:
+    command = load_command(servers, auths, connections=connections, **options)
     done = subprocess.run(command, stdout=subprocess.PIPE, timeout=LOAD_SECONDS, check=False)
-    result: dict[str, Any] = json.loads(done.stdout)
+    return result_in(done.stdout)
+
+
+def result_in(text: bytes) -> dict[str, Any]:
+    """What the generator printed. Raises RuntimeError when it could not go on."""
+    result: dict[str, Any] = json.loads(text)
     if result.get("error"):
         raise RuntimeError(result["error"])
     return result
+
+
+class Steered:
+    """A generator with everybody connected, which does one thing after the other when told to."""
+
+    def __init__(self, command: list[str]) -> None:
+        """Raises RuntimeError when not everybody could connect."""
+        self._process = subprocess.Popen(
+            [*command, "--steered", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.connected = self._answer()
+
+    def saturated(self, window: int, warm: float, seconds: float) -> dict[str, Any]:
+        """So many messages of every room in flight, for so long."""
+        found: dict[str, Any] = self._ask(f"saturated {window} {warm} {seconds}")["saturated"]
+        return found
+
+    def fixed(self, rate: float, warm: float, seconds: float) -> dict[str, Any]:
+        """So many deliveries a second."""
+        found: dict[str, Any] = self._ask(f"fixed {rate} {warm} {seconds}")["fixed"]
+        return found
+
+    def storm(self, server: Server, rate: float, before: float, seconds: float) -> dict[str, Any]:
+        """Kill a server while so many deliveries a second are made, and wait for its people."""
+        order = f"storm {server.port} {server.pid} {rate} {before} {seconds}"
+        found: dict[str, Any] = self._ask(order)["storm"]
+        return found
+
+    def check(self) -> dict[str, Any]:
+        """Whether all that was posted up to now has come to everybody, once and in order."""
+        found: dict[str, Any] = self._ask("check")["checked"]
+        return found
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(LOAD_SECONDS)
+
+    def _ask(self, order: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{order}\n".encode())
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        return result_in(self._process.stdout.readline())
 
 
 def measure_rooms(
@@ -183,7 +245,7 @@ def measure_rooms(
         )
         options = {"window": window, "saturated": saturated, "fixed": fixed}
         given = {key: value for key, value in options.items() if value}
-        result = load(server, auths, connections=connections, **given)
+        result = load([server], auths, connections=connections, **given)
     if not result["checked"]["good"]:
         print(
             f"    ! {contender.name}, rooms of {room_size}: {json.dumps(result['checked'])}",
@@ -198,14 +260,14 @@ def measure_idle(contender: Contender, *, connections: int, room_size: int = 10)
     with running(contender) as server:
         # One client comes and goes first: what the first makes the server load is not the next one's price.
         auths, _ = write_auths(contender, server, connections=1, room_size=1, prefix="first")
-        load(server, auths, connections=1, settle=0.1)
+        load([server], auths, connections=1, settle=0.1)
         empty_kb = rss_kb(server.pid)
         auths, join_ms = write_auths(
             contender, server, connections=connections, room_size=room_size, prefix="m"
         )
         leavers = min(500, connections // 4)
         result = load(
-            server,
+            [server],
             auths,
             connections=connections,
             steps=connections,
