@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -41,6 +42,7 @@ class Reader:
         self.name = name
         self.offers: list[Offer] = []
         self.trail: list[str] = []  # what was done, and how the page stood then
+        self.online_at: list[float] = []  # times at which the page said so
         self._url = url
         self._code = code
         self._context = browser.new_context()
@@ -85,8 +87,10 @@ class Reader:
             ...[...document.querySelectorAll("#lines .message[data-mine]:not([data-seq])")].map(
                 (line) => line.querySelector(".state")?.dataset.state)].join(" ")"""
         with suppress(Error, Late):
-            at = time.monotonic()
-            self.trail.append(f"{at:.1f} {what}, {len(self.offers)}: {self._page.evaluate(read)}")
+            at, state = time.monotonic(), self._page.evaluate(read)
+            self.trail.append(f"{at:.1f} {what}, {len(self.offers)}: {state}")
+            if state.startswith("online"):
+                self.online_at.append(at)
 
     def has_settled(self, last_seq: int) -> bool:
         """Whether everything is sent and shown as such, up to the last message."""
@@ -135,6 +139,7 @@ class Browsers:
         self.members: dict[str, str] = {}
         self.shown: dict[str, Shown] = {}
         self.trails: dict[str, list[str]] = {}
+        self.online_at: dict[str, list[float]] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -167,6 +172,7 @@ class Browsers:
         finally:
             self.offers = [offer for reader in readers for offer in reader.offers]
             self.trails = {reader.name: reader.trail for reader in readers}
+            self.online_at = {reader.name: reader.online_at for reader in readers}
         last_seq = self._last_seq.get(timeout=SETTLE_SECONDS)
         until = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < until and not all(each.has_settled(last_seq) for each in readers):
@@ -223,6 +229,9 @@ class _LinkDown:
 def add_to(record: Record, browsers: Browsers) -> None:
     """Put what was typed into the record. Pages draw their own keys, so the text says which."""
     record.members |= browsers.members
+    for name, times in browsers.online_at.items():
+        # Between two times at which a page was online it may have been without a line all along.
+        record.absent[name] = list(pairwise([*times, record.ended_at]))
     posted = {(e["by"], e["text"]): e for e in record.log if e["kind"] == "message_posted"}
     first_seen = {
         one.seq: one.at

@@ -63,6 +63,9 @@ class Record:
     good: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # when lines were fine
     away: list[Trouble] = field(default_factory=list)  # when the store was; nobody can come in then
     gone: dict[str, float] = field(default_factory=dict)  # person → when they went for good
+    absent: dict[str, list[tuple[float, float]]] = field(
+        default_factory=dict
+    )  # of who has no lines
     leave_grace_seconds: float = 20.0
     may_reset: bool = False  # what was told, and never acknowledged, may be lost with a master
     log: list[dict[str, Any]] = field(default_factory=list)  # as REST gives it in the end
@@ -229,6 +232,9 @@ def _presence(record: Record) -> Iterator[Breach]:
 def _was_away(record: Record, person: str, event: dict[str, Any]) -> bool:
     """Whether somebody had been without a line for the whole grace when they were called gone."""
     told_at = _first_seen(record, event["seq"])
+    gone_by = told_at - record.leave_grace_seconds
+    if any(since <= gone_by and told_at <= back for since, back in record.absent.get(person, [])):
+        return True
     welcomed_at = max((at for at in record.welcomes.get(person, []) if at < told_at), default=0.0)
     lost_at = (each.start for each in record.troubles.get(person, []) if each.start >= welcomed_at)
     return told_at - min(lost_at, default=told_at) >= record.leave_grace_seconds

@@ -125,8 +125,9 @@ class Assassin:
             asyncio.get_running_loop().call_later(self._delay, self._kill, step)
 
     def _kill(self, step: str) -> None:
-        os.kill(self._pid, signal.SIGKILL)
-        record("killed", step=step)
+        with suppress(ProcessLookupError):  # given up waiting for, and killed in another way
+            os.kill(self._pid, signal.SIGKILL)
+            record("killed", step=step)
 
 
 ASSASSIN = Assassin()

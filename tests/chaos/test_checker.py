@@ -259,6 +259,19 @@ def test_who_was_away_for_longer_than_the_grace_may_be_announced() -> None:
     assert [breach.kind for breach in judge(record).breaches] == ["presence"]
 
 
+def test_so_may_somebody_whose_page_was_not_online_for_so_long() -> None:
+    record = good_record()
+    record.members["Browser 1"] = "m-browser"
+    record.absent["Browser 1"] = [(3.0, 28.9)]
+    record.log.append({"seq": 7, "kind": "member_left", "by": "m-browser", "reason": "gone"})
+    for seen in record.seen.values():
+        seen.append(Seen(7, "member_left", None, 28.5))
+    assert judge(record).breaches == []
+
+    record.absent["Browser 1"] = [(3.0, 10.0), (10.0, 28.9)]
+    assert [breach.kind for breach in judge(record).breaches] == ["presence"]
+
+
 def test_nobody_can_come_back_while_the_store_is_away() -> None:
     record = good_record()
     record.away = [Trouble(10.5, 16.0, "Redis killed")]
