@@ -95,7 +95,8 @@ def free_name(wanted: str, taken: Iterable[frozenset[str]], limit: float) -> str
 def is_numbered(name: str, wanted: str) -> bool:
     """Whether `free_name` may have made this name of the wanted one, or it is that one."""
     stem, _, number = name.rpartition(" ")
-    is_cut = wanted.startswith(stem) and len(wanted) - len(stem) <= len(number) + 1
+    cut = wanted[len(stem) :].lstrip(" " + _JOINERS)  # with what is not left at the end of a stem
+    is_cut = wanted.startswith(stem) and len(cut) <= len(number) + 1
     return name == wanted or (number.isdecimal() and bool(stem) and is_cut)
 
 

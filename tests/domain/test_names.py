@@ -318,6 +318,7 @@ def test_the_next_free_name_is_offered(wanted: str, taken: list[str], offered: s
         ("Grace", "Grace", True),
         ("Grace 2", "Grace", True),
         ("Grace 17", "Grace", True),
+        ("Grace 2", "Grace Ho", True),  # cut behind the space
         ("Grace two", "Grace", False),
         ("Trudy", "Grace", False),
         ("Trudy 2", "Grace", False),
