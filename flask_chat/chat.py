@@ -49,6 +49,10 @@ TYPING_PER_SECOND = 1
 MODERATION_BURST = 30
 MODERATION_PER_SECOND = 3
 
+# Hashing one takes 30 ms, and all rooms wait for the same thread.
+PASSCODES_BURST = 5
+PASSCODES_PER_SECOND = 0.1
+
 _HUE_DRAWS = 50  # the last free colour of twelve is missed once in eighty times
 
 _DRAWS = 1000  # with four fifths of all codes in use, one draw in five succeeds
@@ -267,6 +271,11 @@ class Chat:
     def pace_moderation(self, ref: Ref) -> None:
         """Count what a host or co-host does. Raises TooFast, TokenInvalid or RoomEnded."""
         self._pace(ref, "moderation", MODERATION_BURST, MODERATION_PER_SECOND)
+
+    def pace_passcode(self, ref: Ref) -> None:
+        """Count a change of the room's passcode, whoever makes it. Raises TooFast."""
+        anybody = ref._replace(member_id=MemberId(""))
+        self._pace(anybody, "passcode", PASSCODES_BURST, PASSCODES_PER_SECOND)
 
     def append(self, room_id: RoomId, event: Event) -> Appended:
         """Append one event that has been allowed. Raises what the store refuses it with."""

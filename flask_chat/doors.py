@@ -79,26 +79,17 @@ class Doors:
     def find(self, room: Room | None, visitor: Visitor, code: str) -> Room:
         """The room, if there is one that shows itself. Raises RoomNotFound, for locked ones too."""
         if room is None or (room.locked and not self._may_see(room, visitor)):
-            raise RoomNotFound(f"There is no room {code}.", field="code")
+            raise _not_there(code)
         return room
 
     def check(self, room: Room, name: str, visitor: Visitor) -> None:
         """Let somebody pass who may become a member under this name.
 
         Raises Banned, PasscodeRequired, PasscodeWrong, KnockRefused, KnockWaiting (with `room_id`
-        and a `ticket`, new or the one they brought), or TooFast when too many wait.
+        and a `ticket`, new or the one they brought), TooFast when too many wait, or RoomNotFound
+        when the room is locked and the ticket that showed it is somebody else's.
         """
-        notes = self._notes(room.room_id)
-        self._check_bans(room, visitor, notes)
-        knock = notes.knock(_knock_id(visitor.ticket)) if visitor.ticket else None
-        if self.is_invited(room, visitor.invite) or _is_admitted(knock, name):
-            return
-        if knock is not None and knock.state == "admitted":
-            knock = None  # whom somebody has let in was called otherwise
-        if notes.passcode is not None and knock is None:
-            self._check_passcode(visitor.passcode, notes.passcode)
-        if room.knock:
-            self._check_knock(room, name, visitor, knock, notes)
+        self._check(room, name, visitor, proven=None)
 
     def marks_of(self, room_id: RoomId, visitor: Visitor) -> str:
         """How this visitor is known again in this room: of their browser first, then their network.
@@ -126,13 +117,17 @@ class Doors:
 
     # Passcodes
 
-    def set_passcode(self, room_id: RoomId, passcode: str) -> None:
-        """Ask newcomers for this from now on; "" for nothing. Raises Invalid."""
-        least, most = PASSCODE_CHARACTERS
-        if passcode and not least <= len(passcode) <= most:
-            raise Invalid(f"A passcode has {least} to {most} characters.", field="passcode")
-        kept = self._passcodes.hash(passcode) if passcode else None
+    def hash_passcode(self, passcode: str) -> str:
+        """What may be kept of a passcode. Takes a while."""
+        return self._passcodes.hash(passcode)
+
+    def set_passcode(self, room_id: RoomId, kept: str | None) -> None:
+        """Ask newcomers for the passcode with this hash from now on; for none with None."""
         self._store.set_note(room_id, PASSCODE, kept)
+
+    def asks_passcode(self, room_id: RoomId) -> bool:
+        """Whether newcomers are asked for a passcode now."""
+        return self._notes(room_id).passcode is not None
 
     # Bans
 
@@ -181,13 +176,19 @@ class Doors:
         self._note(room_id, replace(knock, state=state))
         self._tell(room_id)
 
-    def admit_all(self, room_id: RoomId) -> None:
-        """Nobody has to knock any more: let in all who wait."""
-        waiting = self.knocks(room_id)
+    def end_knocking(self, room: Room) -> None:
+        """Nobody has to knock any more: let in all who wait, if nothing else keeps them out.
+
+        Where there is a lock or a passcode now, they have to come again and mind that.
+        """
+        waiting = self.knocks(room.room_id)
         for knock in waiting:
-            self._note(room_id, replace(knock, state="admitted"))
+            if room.locked or room.has_passcode:
+                self._store.set_note(room.room_id, knock.note, None)
+            else:
+                self._note(room.room_id, replace(knock, state="admitted"))
         if waiting:
-            self._tell(room_id)
+            self._tell(room.room_id)
 
     def take_back(self, room_id: RoomId, ticket: str) -> None:
         """Whoever knocked is in, or does not want in any more."""
@@ -203,6 +204,25 @@ class Doors:
         return None if knock is None else knock.state
 
     # Helpers, in the order they are used
+
+    def _check(self, room: Room, name: str, visitor: Visitor, proven: str | None) -> None:
+        """`check`, with the hash that the visitor's passcode fits, if one was tried already."""
+        notes = self._notes(room.room_id)
+        self._check_bans(room, visitor, notes)
+        knock = notes.knock(_knock_id(visitor.ticket)) if visitor.ticket else None
+        if self.is_invited(room, visitor.invite) or _is_admitted(knock, name):
+            return
+        if room.locked:
+            raise _not_there(room.code)
+        if knock is not None and (knock.state == "admitted" or not room.knock):
+            knock = None  # whom somebody has let in was called otherwise; or knocking is over
+        if notes.passcode not in (None, proven) and knock is None:
+            self._check_passcode(visitor.passcode, notes.passcode)
+            # That took a while, in which somebody may have locked the room, or banned the visitor.
+            now = self._store.room(room.room_id)
+            self._check(now, name, visitor, proven=notes.passcode)
+        elif room.knock:
+            self._check_knock(room, name, visitor, knock, notes)
 
     def _may_see(self, room: Room, visitor: Visitor) -> bool:
         """Whether a locked room is there for this visitor."""
@@ -263,6 +283,18 @@ class Doors:
         """128 bits that follow from the words, and tell nothing of them without the secret."""
         made = hmac.digest(self._secret, "\0".join(("doors", *words)).encode(), sha256)
         return urlsafe_b64encode(made[:_MARK_BYTES]).rstrip(b"=").decode()
+
+
+def check_passcode(passcode: str) -> None:
+    """Raises Invalid for what is too short or too long to be one."""
+    least, most = PASSCODE_CHARACTERS
+    if not least <= len(passcode) <= most:
+        raise Invalid(f"A passcode has {least} to {most} characters.", field="passcode")
+
+
+def _not_there(code: str) -> RoomNotFound:
+    """The refusal of who asks for no room, or for one that does not show itself."""
+    return RoomNotFound(f"There is no room {code}.", field="code")
 
 
 def _is_admitted(knock: Knock | None, name: str) -> bool:

@@ -25,7 +25,7 @@ from flask_chat.domain.moderation import (
     clean_topic,
     lasting,
 )
-from flask_chat.doors import Doors
+from flask_chat.doors import Doors, check_passcode
 from flask_chat.stores.base import Store
 
 
@@ -71,7 +71,7 @@ class Moderation:
             )
         topic = None if topic is None else clean_topic(topic)
         if passcode is not None:
-            self._doors.set_passcode(ref.room_id, passcode)
+            self._set_passcode(ref, passcode)
         self._change_room(
             ref,
             topic=topic,
@@ -80,8 +80,10 @@ class Moderation:
             slow_mode_seconds=slow_mode_seconds,
             has_passcode=None if passcode is None else passcode != "",
         )
+        if passcode is not None:
+            self._settle_passcode(ref)
         if knock is False:
-            self._doors.admit_all(ref.room_id)
+            self._doors.end_knocking(self._store.room(ref.room_id))
 
     def renew_invite(self, ref: Ref) -> str:
         """Make all share links and QR codes there are useless; the new invite."""
@@ -156,16 +158,15 @@ class Moderation:
             raise Forbidden("You are the host already.")
         if not self._member(ref, member_id).here:
             raise Forbidden("A room can only be handed over to somebody who is here.")
-        self._append(
-            ref,
-            events.HostChanged(
-                at=self._now(),
-                by=ref.member_id,
-                member_id=member_id,
-                previous=ref.member_id,
-                reason="handed_over",
-            ),
+        change = events.HostChanged(
+            at=self._now(),
+            by=ref.member_id,
+            member_id=member_id,
+            previous=ref.member_id,
+            reason="handed_over",
         )
+        if not self._chat.append(ref.room_id, change).is_new:
+            raise Forbidden  # handed over to somebody else meanwhile
 
     # The door
 
@@ -202,6 +203,23 @@ class Moderation:
 
     def _now(self) -> datetime:
         return moment(self._clock())
+
+    def _set_passcode(self, ref: Ref, passcode: str) -> None:
+        kept = None
+        if passcode:
+            check_passcode(passcode)
+            self._chat.pace_passcode(ref)
+            kept = self._doors.hash_passcode(passcode)
+            check_moderator(self._chat.member(ref))  # still, after the time that took
+        self._doors.set_passcode(ref.room_id, kept)
+
+    def _settle_passcode(self, ref: Ref) -> None:
+        """Two may change it at once: the room has to say what its door does."""
+        while True:
+            asked = self._doors.asks_passcode(ref.room_id)
+            if asked == self._store.room(ref.room_id).has_passcode:
+                return
+            self._change_room(ref, has_passcode=asked)
 
     def _change_room(self, ref: Ref, **wanted: str | bool | int | None) -> None:
         room = self._store.room(ref.room_id)

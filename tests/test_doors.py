@@ -1,13 +1,15 @@
 """Who gets into a room with a lock, a passcode or a host who has to open."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from flask_chat.chat import Ref
+from flask_chat.chat import PASSCODES_BURST, Ref
 from flask_chat.domain.doors import KNOCK_SECONDS, KNOCKS_LIMIT
 from flask_chat.domain.errors import (
     ChatError,
+    Forbidden,
     Invalid,
     KnockRefused,
     KnockWaiting,
@@ -27,12 +29,34 @@ OTHER = Visitor(address="192.0.2.7", browser="another grace")
 GRACE = Visitor(address="192.0.2.1", browser="graces browser")
 
 
+class SlowPasscodes(Passcodes):
+    """What others do while the next passcode is hashed or looked at: `meanwhile`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] | None = None
+
+    def hash(self, passcode: str) -> str:
+        self._let_others_do()
+        return super().hash(passcode)
+
+    def fits(self, passcode: str, kept: str) -> bool:
+        self._let_others_do()
+        return super().fits(passcode, kept)
+
+    def _let_others_do(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+
+
 class House(Place):
     """A room of Ada's, and its door."""
 
     def __init__(self) -> None:
         super().__init__()
         self.doors: Doors = self.chat._doors
+        self.passcodes = self.doors._passcodes = SlowPasscodes()
         self.host = Moderation(self.chat, self.store, self.doors, lambda: self.now)
         self.ada = self.opens("Ada")
         self.code = self.code_of(self.ada)
@@ -145,6 +169,63 @@ def test_two_hashes_of_one_passcode_differ_and_both_fit() -> None:
     assert passcodes.fits("open sesame", second)
     assert not passcodes.fits("open barley", first)
     assert not passcodes.fits("open sesame", "no hash at all")
+
+
+def test_who_is_locked_out_while_the_passcode_is_looked_at_stays_out(house: House) -> None:
+    house.host.change_room(house.ada, passcode="open sesame")
+    house.passcodes.meanwhile = lambda: house.host.change_room(house.ada, locked=True)
+
+    refusal(lambda: house.enters(passcode="open sesame"), RoomNotFound)
+
+
+def test_a_passcode_that_is_changed_while_the_old_one_is_looked_at_is_asked_for(
+    house: House,
+) -> None:
+    house.host.change_room(house.ada, passcode="open sesame")
+    house.passcodes.meanwhile = lambda: house.host.change_room(house.ada, passcode="open barley")
+
+    refusal(lambda: house.enters(passcode="open sesame"), PasscodeWrong)
+
+
+def test_who_is_no_moderator_any_more_once_a_passcode_is_hashed_sets_none(house: House) -> None:
+    mallory = house.enters("Mallory")
+    house.host.set_role(house.ada, mallory.member_id, "cohost")
+    house.passcodes.meanwhile = lambda: house.host.set_role(house.ada, mallory.member_id, "guest")
+
+    refusal(lambda: house.host.change_room(mallory, passcode="open sesame"), Forbidden)
+
+    assert not house.chat.room(house.ada).has_passcode
+    assert house.enters()
+
+
+def test_the_room_says_what_its_door_does_though_two_change_the_passcode_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_note, lift = house.store.set_note, [lambda: house.host.change_room(house.ada, passcode="")]
+
+    def another_comes_between(*args: Any) -> None:
+        set_note(*args)
+        if lift:
+            lift.pop()()
+
+    monkeypatch.setattr(house.store, "set_note", another_comes_between)
+
+    house.host.change_room(house.ada, passcode="open sesame")
+
+    assert not house.chat.room(house.ada).has_passcode
+    assert house.enters()
+
+
+def test_passcodes_are_changed_at_a_pace_of_the_room(house: House) -> None:
+    mallory = house.enters("Mallory")
+    house.host.set_role(house.ada, mallory.member_id, "cohost")
+    for number in range(PASSCODES_BURST):
+        house.host.change_room(house.ada, passcode=f"number {number}")
+
+    refused = refusal(lambda: house.host.change_room(mallory, passcode="another"), TooFast)
+
+    assert refused.data["retry_after_seconds"] > 1
+    house.host.change_room(mallory, passcode="")  # lifting costs nothing
 
 
 # Knocking
@@ -272,6 +353,44 @@ def test_when_nobody_has_to_knock_any_more_those_who_wait_may_come_in(house: Hou
     assert house.host.knocks(house.ada) == []
     assert house.enters("Grace", ticket=ticket)
     assert house.rings == [1, 0]
+
+
+def test_who_waits_while_a_lock_or_a_passcode_takes_the_place_of_knocking_is_not_let_in(
+    house: House,
+) -> None:
+    instead: dict[str, Any]
+    for instead in ({"locked": True}, {"passcode": "open sesame"}):
+        house.host.change_room(house.ada, knock=True, locked=False)
+        ticket = house.knocks("Mallory")
+
+        house.host.change_room(house.ada, knock=False, **instead)
+
+        assert house.state_of(ticket) is None
+        refusal(lambda t=ticket: house.enters("Mallory", ticket=t), ChatError)
+    assert house.rings == [1, 0, 1, 0]
+
+
+def test_a_ticket_that_was_refused_is_no_passcode(house: House) -> None:
+    house.host.change_room(house.ada, knock=True)
+    ticket = house.knocks("Mallory")
+    house.host.refuse(house.ada, house.first_knock())
+
+    house.host.change_room(house.ada, knock=False, passcode="open sesame")
+
+    refusal(lambda: house.enters("Mallory", ticket=ticket), PasscodeRequired)
+    assert house.enters("Mallory", ticket=ticket, passcode="open sesame")
+
+
+def test_a_ticket_for_one_name_opens_a_locked_room_for_no_other(house: House) -> None:
+    house.host.change_room(house.ada, knock=True)
+    ticket = house.knocks("Grace")
+    house.host.admit(house.ada, house.first_knock())
+    house.host.change_room(house.ada, knock=False, locked=True)
+
+    locked = refusal(lambda: house.enters("Mallory", ticket=ticket), RoomNotFound)
+
+    assert locked.message == f"There is no room {house.code}."
+    assert house.enters("Grace", ticket=ticket)
 
 
 def test_nobody_knocks_under_a_name_that_is_taken(house: House) -> None:

@@ -20,7 +20,8 @@ from flask_chat.domain.errors import (
     Unavailable,
 )
 from flask_chat.domain.events import HostChanged, MessagePosted
-from flask_chat.domain.members import NO_END, MemberId
+from flask_chat.domain.members import NO_END, Member, MemberId
+from flask_chat.domain.rooms import RoomId
 from flask_chat.doors import Doors, Visitor
 from flask_chat.moderation import Moderation
 from tests.test_chat import LEAVE_GRACE, Place
@@ -344,6 +345,26 @@ def test_a_host_can_hand_over_and_stays_a_co_host(court: Court) -> None:
     assert court.host() == court.grace
     assert court.role_of(court.ada) == "cohost"
     refusal(lambda: court.moderation.hand_over(court.ada, court.ada.member_id), Forbidden)
+
+
+def test_who_hands_over_to_two_at_once_is_told_which_it_was(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = court.store.member
+
+    def another_comes_between(room_id: RoomId, member_id: MemberId) -> Member | None:
+        found = member(room_id, member_id)
+        if member_id == court.grace.member_id:
+            monkeypatch.undo()
+            court.moderation.hand_over(court.ada, court.alan.member_id)
+        return found
+
+    monkeypatch.setattr(court.store, "member", another_comes_between)
+
+    refusal(lambda: court.moderation.hand_over(court.ada, court.grace.member_id), Forbidden)
+
+    assert court.host() == court.alan
+    assert court.role_of(court.grace) == "guest"
 
 
 def test_a_room_is_not_handed_over_to_somebody_who_is_away(court: Court) -> None:
