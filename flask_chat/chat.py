@@ -172,7 +172,10 @@ class Chat:
             if room.knock:
                 self._check_name(room.room_id, name)
             self._doors.check(room, name, visitor)
-            member = self._new_member(name, "guest", self._hues_in(room.room_id))
+            member = msgspec.structs.replace(
+                self._new_member(name, "guest", self._hues_in(room.room_id)),
+                muted_until=self._doors.muted_until(room.room_id, visitor),
+            )
             marks = self._doors.marks_of(room.room_id, visitor)
             with self._expected(Ref(room.room_id, member.member_id)):
                 self._store.admit(room.room_id, member, self._joined(member), marks)

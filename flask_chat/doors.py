@@ -11,16 +11,19 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Literal, NamedTuple
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from flask_chat.domain.doors import (
     BANS_LIMIT,
     KNOCKS_LIMIT,
+    MUTES_LIMIT,
     PASSCODE,
     Ban,
     Knock,
     KnockId,
     KnockState,
+    Mute,
     Notes,
     as_note,
     banned,
@@ -162,6 +165,28 @@ class Doors:
         """Who is kept out, the oldest first."""
         return self._notes(room_id).bans
 
+    # Mutes
+
+    def mute(self, room_id: RoomId, member_id: MemberId, until: datetime) -> None:
+        """Let this member be muted until then also when they leave and come again."""
+        mutes = self._notes(room_id).mutes
+        for mute in mutes[: max(0, len(mutes) - MUTES_LIMIT + 1)]:
+            self._store.set_note(room_id, mute.note, None)
+        if mark := self._own_mark(room_id, member_id):
+            self._note(room_id, Mute(mark=mark, at=moment(self._clock()), until=until))
+
+    def unmute(self, room_id: RoomId, member_id: MemberId) -> None:
+        """Let this member speak also when they leave and come again."""
+        for mute in self._notes(room_id).mutes:
+            if mute.mark == self._own_mark(room_id, member_id):
+                self._store.set_note(room_id, mute.note, None)
+
+    def muted_until(self, room_id: RoomId, visitor: Visitor) -> datetime | UnsetType:
+        """Until when somebody is muted who comes in now."""
+        mark, _ = self.marks_of(room_id, visitor).split()
+        mutes = self._notes(room_id).mutes
+        return next((mute.until for mute in mutes if mute.mark == mark), UNSET)
+
     # Knocks
 
     def knocks(self, room_id: RoomId) -> list[Knock]:
@@ -270,10 +295,14 @@ class Doors:
         for name in notes.outdated:
             self._store.set_note(room_id, name, None)
 
+    def _own_mark(self, room_id: RoomId, member_id: MemberId) -> str:
+        """How this member is known again, apart from others of their network."""
+        return self._store.marks(room_id, member_id).partition(" ")[0]
+
     def _notes(self, room_id: RoomId) -> Notes:
         return Notes(self._store.notes(room_id), moment(self._clock()))
 
-    def _note(self, room_id: RoomId, about: Ban | Knock) -> None:
+    def _note(self, room_id: RoomId, about: Ban | Knock | Mute) -> None:
         self._store.set_note(room_id, about.note, as_note(about))
 
     def _tell(self, room_id: RoomId) -> None:

@@ -103,9 +103,14 @@ class Moderation:
     # People
 
     def mute(self, ref: Ref, member_id: MemberId, seconds: int) -> None:
-        """Let somebody read and not write for so long; 0 for until it is lifted."""
+        """Let somebody read and not write for so long; 0 for until it is lifted.
+
+        They are known again when they leave and come back, as somebody banned is.
+        """
         check_over(self._actor(ref), self._member(ref, member_id))
-        self._append(ref, self._changed(ref, member_id, muted_until=lasting(seconds, self._now())))
+        until = lasting(seconds, self._now())
+        self._append(ref, self._changed(ref, member_id, muted_until=until))
+        self._doors.mute(ref.room_id, member_id, until)
 
     def unmute(self, ref: Ref, member_id: MemberId) -> None:
         """Let somebody write again."""
@@ -113,6 +118,7 @@ class Moderation:
         check_over(self._actor(ref), target)
         if target.muted_until is not UNSET:
             self._append(ref, self._changed(ref, member_id, muted_until=None))
+        self._doors.unmute(ref.room_id, member_id)
 
     def remove_member(self, ref: Ref, member_id: MemberId) -> None:
         """Send somebody away, who may come in again by another membership."""
@@ -150,6 +156,7 @@ class Moderation:
         if target.role != role:
             unmuted = {"muted_until": None} if target.muted_until is not UNSET else {}
             self._append(ref, self._changed(ref, member_id, role=role, **unmuted))
+            self._doors.unmute(ref.room_id, member_id)
 
     def hand_over(self, ref: Ref, member_id: MemberId) -> None:
         """Make somebody else the host, and stay as a co-host."""
@@ -167,6 +174,7 @@ class Moderation:
         )
         if not self._chat.append(ref.room_id, change).is_new:
             raise Forbidden  # handed over to somebody else meanwhile
+        self._doors.unmute(ref.room_id, member_id)
 
     # The door
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from msgspec import UNSET
 
 from flask_chat.chat import MODERATION_BURST, Ref
 from flask_chat.domain.errors import (
@@ -207,6 +208,49 @@ def test_a_mute_survives_going_away_and_coming_back(court: Court) -> None:
     court.connects(court.mallory)
 
     refusal(lambda: court.says(court.mallory, "spam"), Muted)
+
+
+def test_who_is_muted_and_comes_again_as_somebody_else_is_muted_still(court: Court) -> None:
+    court.moderation.mute(court.ada, court.mallory.member_id, 3600)
+    court.chat.leave(court.mallory)
+    court.waits(60)
+
+    trudy = court.enters("Trudy", HOME)
+
+    refused = refusal(lambda: court.says(trudy, "spam"), Muted)
+    assert refused.data["retry_after_seconds"] == 3540
+    assert court.says(court.enters("Kate", ELSEWHERE), "Hello").is_new
+    court.moderation.remove_member(court.ada, trudy.member_id)
+    again = court.enters("Mallory", HOME)
+    refusal(lambda: court.says(again, "spam"), Muted)
+    court.waits(3540)
+    assert court.says(again, "sorry").is_new
+    assert court.chat.member(court.enters("Mallory 2", HOME)).muted_until is UNSET
+
+
+@pytest.mark.parametrize("way", ["unmute", "set_role", "hand_over"])
+def test_a_mute_that_is_lifted_is_lifted_for_who_comes_again(court: Court, way: str) -> None:
+    court.moderation.mute(court.ada, court.mallory.member_id, 0)
+    court.chat.leave(court.mallory)
+    again = court.enters("Mallory", HOME)
+
+    what = ["cohost"] if way == "set_role" else []
+    getattr(court.moderation, way)(court.ada, again.member_id, *what)
+    court.chat.leave(again)
+
+    assert court.says(court.enters("Mallory", HOME), "Hello").is_new
+
+
+def test_a_room_knows_so_many_who_are_muted(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_chat.doors.MUTES_LIMIT", 2)
+    homes = [HOME._replace(browser=f"browser {number}") for number in range(3)]
+    for number, home in enumerate(homes):
+        court.waits(1)
+        court.moderation.mute(court.ada, court.enters(f"Guest {number}", home).member_id, 60)
+
+    is_muted = [court.doors.muted_until(court.ada.room_id, home) is not UNSET for home in homes]
+
+    assert is_muted == [False, True, True]
 
 
 def test_whoever_is_made_a_co_host_may_speak(court: Court) -> None:

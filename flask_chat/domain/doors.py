@@ -1,4 +1,4 @@
-"""What a room's doors know and nobody is told: its passcode, who is banned, who knocks.
+"""What a room's doors know and nobody is told: its passcode, who is banned or muted, who knocks.
 
 A store keeps these as a room's notes, each under a name of its own; `Notes` reads them.
 """
@@ -21,6 +21,7 @@ PASSCODE = "passcode"  # the name of its note, which holds a hash
 KNOCK_SECONDS = 900  # somebody waits for so long, then they have to knock again
 KNOCKS_LIMIT = 50  # who wait at one door at a time
 BANS_LIMIT = 500  # of one room; the oldest give way
+MUTES_LIMIT = 500  # likewise, of those that hold for somebody who comes again
 
 
 class Ban(Struct, frozen=True, kw_only=True):
@@ -54,11 +55,25 @@ class Knock(Struct, frozen=True, kw_only=True):
         return f"knock:{self.knock_id}"
 
 
+class Mute(Struct, frozen=True, kw_only=True):
+    """Somebody may not speak, also when they leave and come again as another member."""
+
+    mark: str  # how they are known again
+    at: datetime
+    until: datetime
+
+    @property
+    def note(self) -> str:
+        """The name of its note."""
+        return f"mute:{self.mark}"
+
+
 _bans = msgspec.json.Decoder(Ban)
 _knocks = msgspec.json.Decoder(Knock)
+_mutes = msgspec.json.Decoder(Mute)
 
 
-def as_note(about: Ban | Knock) -> str:
+def as_note(about: Ban | Knock | Mute) -> str:
     """What the note says."""
     return msgspec.json.encode(about).decode()
 
@@ -81,6 +96,12 @@ class Notes:
         found = (_bans.decode(note) for note in self._named("ban:"))
         return sorted((ban for ban in found if ban.until > self._at), key=lambda ban: ban.at)
 
+    @property
+    def mutes(self) -> list[Mute]:
+        """The mutes that hold, the oldest first."""
+        found = (_mutes.decode(note) for note in self._named("mute:"))
+        return sorted((mute for mute in found if mute.until > self._at), key=lambda mute: mute.at)
+
     def knock(self, knock_id: str) -> Knock | None:
         """This knock; None when it is over or never was."""
         return next((knock for knock in self.knocks if knock.knock_id == knock_id), None)
@@ -100,7 +121,8 @@ class Notes:
     @property
     def outdated(self) -> list[str]:
         """The names of notes that count for nothing any more."""
-        good = {PASSCODE, *(ban.note for ban in self.bans), *(k.note for k in self.knocks)}
+        counting: tuple[Ban | Mute | Knock, ...] = (*self.bans, *self.mutes, *self.knocks)
+        good = {PASSCODE, *(each.note for each in counting)}
         return [name for name in self._notes if name not in good]
 
     def _named(self, prefix: str) -> Iterable[str]:
