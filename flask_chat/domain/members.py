@@ -38,6 +38,16 @@ def glyph_of(member_id: MemberId) -> int:
     return zlib.crc32(member_id.encode()) // HUES % GLYPHS
 
 
+def speaker(member_id: MemberId, marks: str) -> str:
+    """Who it is that speaks, where one person may be several members: a browser, if there is one.
+
+    `marks` are those of the member, of their browser first and then of their network, which others
+    share; without a browser both are the same.
+    """
+    own, _, network = marks.partition(" ")
+    return member_id if own == network else own
+
+
 def is_moderator(member: Member) -> bool:
     """Whether this member keeps the room in order: the host, or one of the co-hosts."""
     return member.role != "guest"

@@ -116,7 +116,8 @@ class Store(Protocol):
         `message_posted`, `member_joined` and `member_left` of somebody who is no member (any more)
         are refused with TokenInvalid; a `message_posted` that the room's slow mode or a mute does
         not allow with SlowMode or Muted (`domain.moderation.refused_to_speak`; when somebody spoke
-        last is known as long as slow mode is on, and may be forgotten by a restart); a
+        last is known as long as slow mode is on, and may be forgotten by a restart; members with
+        the mark of one browser are one, `domain.members.speaker`); a
         `member_renamed` to a name that `admit` would refuse with NameTaken; a `message_removed` of
         what is no message or no longer kept, a `member_changed`, `member_removed` or `host_changed`
         about somebody who is no member with NotFound; and anything after `room_ended` with

@@ -34,7 +34,7 @@ from flask_chat.domain.events import (
 )
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
-from flask_chat.domain.members import Member, MemberId, is_moderator
+from flask_chat.domain.members import Member, MemberId, is_moderator, speaker
 from flask_chat.domain.moderation import no_such_message, no_such_person, refused_to_speak
 from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subjects_of
@@ -161,8 +161,12 @@ class RoomState:
         self.taken: set[str] = set()  # all of those keys
         self.marks: dict[MemberId, str] = {}
         self.notes: dict[str, str] = {}
-        self.spoke_at: dict[MemberId, datetime] = {}  # in slow mode
+        self.spoke_at: dict[str, datetime] = {}  # in slow mode: by `speaker`
         self.deadline: float | None = None
+
+    def speaker(self, member_id: MemberId) -> str:
+        """Whom slow mode counts what this member says for."""
+        return speaker(member_id, self.marks.get(member_id, ""))
 
     def claim_name(self, member: Member) -> None:
         self.free_name(member.member_id)
@@ -346,10 +350,11 @@ class MemoryStore:
     def _take_turn(self, room: RoomState, event: MessagePosted) -> ChatError | None:
         """Why somebody may not speak now. Where they may, slow mode counts from here."""
         assert event.by is not None
-        speaker, record = room.members[event.by], room.record
-        refusal = refused_to_speak(record, speaker, room.spoke_at.get(event.by), event.at)
-        if refusal is None and record.slow_mode_seconds and not is_moderator(speaker):
-            room.spoke_at[event.by] = event.at
+        member, record = room.members[event.by], room.record
+        spoke_at = room.spoke_at.get(room.speaker(event.by)) if record.slow_mode_seconds else None
+        refusal = refused_to_speak(record, member, spoke_at, event.at)
+        if refusal is None and record.slow_mode_seconds and not is_moderator(member):
+            room.spoke_at[room.speaker(event.by)] = event.at
         return refusal
 
     def _append_other(self, room: RoomState, event: Event) -> Appended | ChatError:

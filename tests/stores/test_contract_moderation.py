@@ -317,6 +317,32 @@ def test_moderators_are_not_slowed_down(place: Place, ada: Person, grace: Person
     assert place.says(grace, "three").is_new
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("browser network", "browser network", True),
+        ("browser network", "browser elsewhere", True),
+        ("browser network", "another network", False),
+        ("browser", "browser", True),
+        ("network network", "network network", False),  # without a browser, like others there
+        ("", "", False),
+    ],
+)
+def test_slow_mode_counts_a_browser_whichever_member_it_is(
+    place: Place, ada: Person, first: str, second: str, are_one: bool
+) -> None:
+    place.changes_room(ada, slow_mode_seconds=10)
+    mallory = place.joins(ada.room_id, "Mallory", first)
+    assert place.says(mallory, "one").is_new
+    place.goes(mallory, "left")
+
+    again = place.joins(ada.room_id, "Mallory", second)
+    (answer,) = place.store.append([Append(ada.room_id, posted(again, "two", "key2"))])
+
+    assert isinstance(answer, ChatError) == are_one
+    assert isinstance(answer, ChatError) or answer.is_new
+
+
 def test_slow_mode_that_was_off_counts_anew(place: Place, ada: Person, grace: Person) -> None:
     place.says(grace, "before there were rules")
     place.changes_room(ada, slow_mode_seconds=10)

@@ -16,7 +16,7 @@
 --   chat:{room}:keys  hash    <member>:<key> → seq, of the events that are kept
 --   chat:{room}:removed  hash  seq → what is read in place of a message that was removed
 --   chat:{room}:notes    hash  name → note
---   chat:{room}:spoke    hash  member → when they spoke last, in ms since 1970; in slow mode only
+--   chat:{room}:spoke    hash  who (speaker_of) → when they spoke last, in ms; in slow mode only
 --   chat:{room}:here  zset    member → seq of the event they came with
 --   chat:{room}:bus   shard channel: events as they are kept, with line feeds between
 --
@@ -234,6 +234,13 @@ local function entry_at(state, seq)
   return entry and entry[2][2]
 end
 
+-- Who it is that speaks: a browser, if there is one, as `speaker` in domain/members.py has it.
+local function speaker_of(state, member)
+  local marks = call('HGET', state.room, 'a:' .. member) or ''
+  local own, network = string.match(marks, '^([^ ]*) ?(.*)$')
+  return own == network and member or own
+end
+
 -- Why somebody with this record may not speak at that time. Where they may, slow mode counts from it.
 local function take_turn(state, by, record, at)
   local role, muted = string.match(record, '^[^|]*|[^|]*|[^|]*|([^|]*)|([^|]*)|')
@@ -242,11 +249,12 @@ local function take_turn(state, by, record, at)
   end
   if state.pause > 0 and role == 'g' then
     local spoke = state.room .. ':spoke'
-    local since = tonumber(at) - tonumber(call('HGET', spoke, by) or '-inf')
+    local who = speaker_of(state, by)
+    local since = tonumber(at) - tonumber(call('HGET', spoke, who) or '-inf')
     if since < state.pause * 1000 then
       return string.format('slow_mode:%d:%d', state.pause, since)
     end
-    call('HSET', spoke, by, at)
+    call('HSET', spoke, who, at)
   end
 end
 

@@ -19,6 +19,7 @@ from flask_chat.stores.base import Appended, StoreError
 from flask_chat.stores.memory import Entry, KeyOf, Log, MemoryStore, RoomState
 from flask_chat.stores.sqlite.file import ChatFile
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
@@ -127,8 +128,9 @@ class WorkingCopy(MemoryStore):
 
     def _take_turn(self, room: RoomState, event: MessagePosted) -> ChatError | None:
         if room.record.slow_mode_seconds and event.by is not None:
-            before = room.spoke_at.get(event.by)
-            self.journal.undo.append(partial(_restore, room.spoke_at, event.by, before))
+            who = room.speaker(event.by)
+            before = room.spoke_at.get(who)
+            self.journal.undo.append(partial(_restore, room.spoke_at, who, before))
         return super()._take_turn(room, event)
 
     def _rewrite(self, room: RoomState, seq: int, data: bytes) -> None:
@@ -234,17 +236,17 @@ def _restore_member(
         room.here = dict(sorted(room.here.items(), key=lambda each: each[1]))
 
 
-def _restore_record(room: RoomState, record: Room, spoke_at: dict[MemberId, datetime]) -> None:
+def _restore_record(room: RoomState, record: Room, spoke_at: dict[str, datetime]) -> None:
     room.record = record
     room.spoke_at.update(spoke_at)
     room.has_ended = False  # nothing is appended to a log that has its last event
 
 
-def _restore(values: dict[MemberId, Value], member_id: MemberId, value: Value | None) -> None:
+def _restore(values: dict[Key, Value], key: Key, value: Value | None) -> None:
     if value is None:
-        values.pop(member_id, None)
+        values.pop(key, None)
     else:
-        values[member_id] = value
+        values[key] = value
 
 
 class _Head(msgspec.Struct):
