@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from flask_chat.domain.doors import (
     BANS_LIMIT,
     KNOCKS_LIMIT,
+    KNOCKS_OF_A_NETWORK,
     MUTES_LIMIT,
     PASSCODE,
     Ban,
@@ -274,25 +275,34 @@ class Doors:
             raise KnockWaiting(room_id=room.room_id, ticket=visitor.ticket)
         if knock is not None:
             raise KnockRefused
-        mark = self.marks_of(room.room_id, visitor).split()[0]
-        self._forget_earlier(room.room_id, mark, notes)
-        if len(notes.waiting) >= KNOCKS_LIMIT:
-            raise TooFast("Many people are waiting at this door.", retry_after_seconds=30)
         ticket = token_urlsafe(_MARK_BYTES)
-        at = moment(self._clock())
-        self._note(room.room_id, Knock(knock_id=_knock_id(ticket), name=name, at=at, mark=mark))
+        mark, network = self.marks_of(room.room_id, visitor).split()
+        knock = Knock(
+            knock_id=_knock_id(ticket),
+            name=name,
+            at=moment(self._clock()),
+            mark=mark,
+            network=network,
+        )
+        self._make_room(room.room_id, knock, notes)
+        self._note(room.room_id, knock)
         self._tell(room.room_id)
         raise KnockWaiting(room_id=room.room_id, ticket=ticket)
 
-    def _forget_earlier(self, room_id: RoomId, mark: str, notes: Notes) -> None:
-        """One knock for each visitor, and some patience after a refusal."""
-        now = moment(self._clock())
-        for knock in [each for each in notes.knocks if each.mark == mark]:
-            wait = _KNOCK_AGAIN_SECONDS - (now - knock.at).total_seconds()
+    def _make_room(self, room_id: RoomId, new: Knock, notes: Notes) -> None:
+        """One knock for each browser, some patience after a refusal, and room for everybody."""
+        earlier = [knock for knock in notes.knocks if knock.mark == new.mark]
+        for knock in earlier:
+            wait = _KNOCK_AGAIN_SECONDS - (new.at - knock.at).total_seconds()
             if knock.state == "refused" and wait > 0:
                 raise KnockRefused(retry_after_seconds=round(wait, 1))
-            self._store.set_note(room_id, knock.note, None)
-        for name in notes.outdated:
+        if new.mark == new.network:  # programs, which may be anybody's
+            earlier = [knock for knock in earlier if knock.state != "waiting"]
+        others = [knock for knock in notes.waiting if knock not in earlier]
+        near = sum(knock.network == new.network for knock in others)
+        if len(others) >= KNOCKS_LIMIT or near >= KNOCKS_OF_A_NETWORK:
+            raise TooFast("Many people are waiting at this door.", retry_after_seconds=30)
+        for name in (*notes.outdated, *(knock.note for knock in earlier)):
             self._store.set_note(room_id, name, None)
 
     def _own_mark(self, room_id: RoomId, member_id: MemberId) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flask_chat.chat import PASSCODES_BURST, Ref
-from flask_chat.domain.doors import KNOCK_SECONDS, KNOCKS_LIMIT
+from flask_chat.domain.doors import KNOCK_SECONDS, KNOCKS_LIMIT, KNOCKS_OF_A_NETWORK
 from flask_chat.domain.errors import (
     ChatError,
     Forbidden,
@@ -324,12 +324,36 @@ def test_each_knocks_once(house: House) -> None:
 def test_a_door_has_room_for_so_many(house: House) -> None:
     house.host.change_room(house.ada, knock=True)
     for number in range(KNOCKS_LIMIT):
-        house.knocks(f"Mallory {number}", Visitor(address="192.0.2.1", browser=f"b{number}"))
+        house.knocks(f"Mallory {number}", Visitor(f"192.0.2.{number}", f"browser {number}"))
 
     refused = refusal(lambda: house.enters("Grace"), TooFast)
 
     assert refused.data["retry_after_seconds"] == 30
     assert house.rings[-1] == KNOCKS_LIMIT
+
+
+def test_one_person_with_many_cookies_leaves_room_at_the_door_for_others(house: House) -> None:
+    house.host.change_room(house.ada, knock=True)
+    crowd = [Visitor(address="192.0.2.1", browser=f"b{n}") for n in range(KNOCKS_OF_A_NETWORK)]
+    tickets = [house.knocks(f"Mallory {n}", visitor) for n, visitor in enumerate(crowd)]
+
+    refusal(lambda: house.enters("Trudy"), TooFast)
+
+    assert house.knocks("Grace", OTHER)
+    assert house.knocks("Mallory 0", crowd[0]) != tickets[0]  # in the place of the one before
+    assert len(house.host.knocks(house.ada)) == KNOCKS_OF_A_NETWORK + 1
+
+
+def test_programs_at_one_address_do_not_take_each_others_place(house: House) -> None:
+    program = Visitor(address="192.0.2.1")
+    house.host.change_room(house.ada, knock=True)
+
+    first, second = house.knocks("Grace", program), house.knocks("Heidi", program)
+
+    assert house.state_of(first) == house.state_of(second) == "waiting"
+    house.host.admit(house.ada, house.first_knock())
+    assert house.enters("Grace", program, ticket=first)
+    assert house.state_of(second) == "waiting"
 
 
 def test_who_does_not_want_to_wait_is_not_shown_any_more(house: House) -> None:

@@ -20,6 +20,7 @@ KnockState = Literal["waiting", "admitted", "refused"]
 PASSCODE = "passcode"  # the name of its note, which holds a hash
 KNOCK_SECONDS = 900  # somebody waits for so long, then they have to knock again
 KNOCKS_LIMIT = 50  # who wait at one door at a time
+KNOCKS_OF_A_NETWORK = 25  # of these, so that one person with many cookies leaves room for others
 BANS_LIMIT = 500  # of one room; the oldest give way
 MUTES_LIMIT = 500  # likewise, of those that hold for somebody who comes again
 
@@ -47,6 +48,7 @@ class Knock(Struct, frozen=True, kw_only=True):
     name: str
     at: datetime
     mark: str = ""  # how whoever knocks is known again
+    network: str = ""  # and those of their network
     state: KnockState = "waiting"
 
     @property
