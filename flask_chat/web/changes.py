@@ -3,6 +3,7 @@
 The script knows the reader's time zone, so here times are said in UTC.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -17,6 +18,9 @@ from flask_chat.domain.members import NO_END, MemberId
 from flask_chat.domain.rooms import changed_fields
 
 NameOf = Callable[[MemberId], str]  # "You" for whoever reads
+_RIGHT_TO_LEFT = re.compile(
+    r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -38,12 +42,17 @@ def sentences(event: Event, name_of: NameOf) -> list[str]:
     return []
 
 
+def isolated(text: str) -> str:
+    """What somebody wrote, to stand in a sentence of ours: it turns nothing around it (UAX #9)."""
+    return f"\u2068{text}\u2069" if _RIGHT_TO_LEFT.search(text) else text
+
+
 def _about_room(who: str, what: str, value: str | bool | int) -> str:
     match what, value:
         case "topic", "":
             return f"{who} took the topic away"
         case "topic", topic:
-            return f"{who} changed the topic to “{topic}”"
+            return f"{who} changed the topic to “{isolated(str(topic))}”"
         case "locked", is_locked:
             return f"{who} locked the room" if is_locked else f"{who} opened the room again"
         case "knock", True:

@@ -74,6 +74,21 @@ test("one's own part is said as you", () => {
   assert.deepEqual(says("host_changed", mine, "grace"), ["You are the host now"]);
 });
 
+test("names and topics that run from right to left turn no sentence around", () => {
+  const named = (/** @type {string} */ id) => (id === "ada" ? "דהו" : "سلام");
+  const [muted] = changesOf({
+    ...{ seq: 7, kind: "member_changed", at: at(0), by: "ada" },
+    ...{ member_id: "mallory", muted_until: NO_END },
+  });
+  const [topic] = changesOf({ seq: 8, kind: "room_changed", at: at(0), by: "ada", topic: "אבג" });
+
+  assert.equal(describeChange(muted, "me", named, NOON), "\u2068דהו\u2069 muted \u2068سلام\u2069");
+  assert.equal(
+    describeChange(topic, "me", named, NOON),
+    "\u2068דהו\u2069 changed the topic to “\u2068אבג\u2069”",
+  );
+});
+
 test("somebody who is only removed, and other kinds of events, are no changes", () => {
   assert.deepEqual(says("member_removed", { member_id: "mallory" }), []);
   assert.deepEqual(says("message_posted", { text: "hi" }), []);

@@ -1,9 +1,11 @@
 """What the room page says of its history before its script runs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flask_chat.chat import History
 from flask_chat.domain import events
@@ -17,10 +19,10 @@ GRACE = Member(member_id=MemberId("grace"), name="Grace", hue=2)
 MALLORY = Member(member_id=MemberId("mallory"), name="Mallory", hue=3)
 
 
-def said(*happened: Any, me: Member = GRACE) -> list[str]:
+def said(*happened: Any, me: Member = GRACE, people: Sequence[Member] = (ADA, GRACE)) -> list[str]:
     """The quiet lines that these events make for somebody."""
     log = [numbered(encode_event(event), seq) for seq, event in enumerate(happened, 1)]
-    lines = history_lines(History(log, [ADA, GRACE], False), me.member_id)
+    lines = history_lines(History(log, list(people), False), me.member_id)
     return [line["text"] for line in lines if line["type"] == "presence"]
 
 
@@ -81,6 +83,21 @@ def test_people_are_named_with_until_when() -> None:
         "Mallory was removed",
         "Mallory was banned until 12:05 UTC",
         "Mallory was banned",
+    ]
+
+
+def test_names_and_topics_that_run_from_right_to_left_turn_no_sentence_around() -> None:
+    salam, ada = replace(MALLORY, name="سلام"), replace(ADA, name="דהו")
+
+    assert said(
+        events.MemberJoined(at=NOON, member=ada),
+        events.MemberJoined(at=NOON, member=salam),
+        member_changed(salam, muted_until=NO_END),
+        room_changed(topic="אבג"),
+        people=[GRACE],
+    )[2:] == [
+        "\u2068דהו\u2069 muted \u2068سلام\u2069",
+        "\u2068דהו\u2069 changed the topic to “\u2068אבג\u2069”",
     ]
 
 

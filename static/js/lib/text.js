@@ -4,6 +4,8 @@ const LINK = /https?:\/\/[^\s<>"'`{}|\\^]+/giu;
 const EMOJI_ONLY =
   /^(?:\p{Emoji_Presentation}|\p{Emoji}\uFE0F|\p{Extended_Pictographic}|\p{Regional_Indicator}|[0-9#*]\uFE0F?\u20E3|[\u200D\uFE0F\u{1F3FB}-\u{1F3FF}\u{E0020}-\u{E007F}]|\s)+$/u;
 const LARGE_EMOJI_LIMIT = 6;
+const RIGHT_TO_LEFT =
+  /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u;
 
 /** How many characters the server will count: code points, not UTF-16 units. @param {string} text */
 export function countCharacters(text) {
@@ -50,6 +52,15 @@ function withoutTrailingPunctuation(link) {
     end -= 1;
   }
   return link.slice(0, end);
+}
+
+/**
+ * What somebody wrote, to stand in a sentence of ours: letters that run from right to left would otherwise turn the
+ * sentence around, so that Mallory seems to have muted whom she was muted by.
+ * @param {string} text
+ */
+export function isolated(text) {
+  return RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text;
 }
 
 /** @param {string} text @param {string} letter */
