@@ -90,19 +90,26 @@ def posts(rounds: int) -> Figures:
 
     At a fixed rate of 500 posts a second, less what the same people cost when they are silent.
     """
+    kinds = [*((count, 30) for count in SPREADS), (1, 3)]
+    seen: dict[tuple[int, int], list[Figures]] = defaultdict(list)
+    with ExitStack() as stack:
+        towns: dict[tuple[int, int], tuple[Town, Steered]] = {}
+        for count, size in kinds:
+            place = stack.enter_context(town(f"posts-{count}-{size}", count))
+            talk = stack.enter_context(place.people(connections=600, room_size=size))
+            towns[count, size] = place, talk
+        for _ in range(rounds):
+            for (count, size), (place, talk) in towns.items():
+                seen[count, size].append(post_costs(place, talk, 500 * size))
+        for (count, size), (_, talk) in towns.items():
+            check(f"{count} servers, rooms of {size}", talk)
     rows = {}
-    for count, room_size in [*((count, 30) for count in SPREADS), (1, 3)]:
-        name = f"posts-{count}"
-        with (
-            town(name, count) as place,
-            place.people(connections=600, room_size=room_size) as talk,
-        ):
-            spent = [post_costs(place, talk, 500 * room_size) for _ in range(rounds)]
-            check(name, talk)
-        row = {figure: median(spent, lambda each, f=figure: each[f]) for figure in spent[0]}
-        rows[f"{count} servers, rooms of {room_size}"] = row
+    for (count, size), spent in seen.items():
+        quiet = sorted(spent, key=lambda each: each["others"])[: (rounds + 1) // 2]
+        row = {figure: median(quiet, lambda each, f=figure: each[f]) for figure in spent[0]}
+        rows[f"{count} servers, rooms of {size}"] = row
         print(
-            f"{count} servers, rooms of {room_size}: servers {row['server_us']:.0f} µs a post, "
+            f"{count} servers, rooms of {size}: servers {row['server_us']:.0f} µs a post, "
             f"Redis {row['redis_us']:.0f} µs, {row['calls']:.2f} calls, "
             f"{row['commands']:.1f} commands within, {row['bytes_in']:.0f} bytes in, "
             f"{row['bytes_out']:.0f} out, p50 {row['p50_ms']:.2f} p99 {row['p99_ms']:.2f} ms",
@@ -111,7 +118,7 @@ def posts(rounds: int) -> Figures:
     return rows
 
 
-def post_costs(place: Town, talk: Steered, rate: float, seconds: float = 2.0) -> Figures:
+def post_costs(place: Town, talk: Steered, rate: float, seconds: float = 1.2) -> Figures:
     talk.fixed(rate, 0.1, 0.2)
     silent, silent_cpu, silent_for = while_(place, lambda: time.sleep(seconds))
     phases: list[Figures] = []
@@ -124,9 +131,9 @@ def post_costs(place: Town, talk: Steered, rate: float, seconds: float = 2.0) ->
         "commands": (spoken.commands - silent.commands * share) / posted,
         "bytes_in": (spoken.bytes_in - silent.bytes_in * share) / posted,
         "bytes_out": (spoken.bytes_out - silent.bytes_out * share) / posted,
-        "memory": spoken.memory / posted,
         "p50_ms": phases[0]["p50_ms"],
         "p99_ms": phases[0]["p99_ms"],
+        "others": phases[0]["others_busy"] - sum(phases[0]["beside_busy"]),
     }
 
 
@@ -276,7 +283,7 @@ def main() -> None:
     raise_file_limit()
     acts: dict[str, Callable[[], Figures]] = {
         "deliveries": lambda: deliveries(given.rounds),
-        "posts": lambda: posts(3),
+        "posts": lambda: posts(8),
         "bystander": lambda: bystander(5),
         "idle": lambda: idle(2),
         "storm": lambda: storm(given.people),
