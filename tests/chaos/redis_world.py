@@ -171,7 +171,10 @@ class Watching(RedisWorld):
         self.away.append(Trouble(killed_at, time.monotonic(), "Redis killed, failed over"))
 
     def _behind(self, chance: Random, proxy: Proxy) -> None:
-        """The master dies with posts that no replica has."""
+        """The master dies while no replica answers it.
+
+        Nothing is acknowledged meanwhile. What the kernel has taken for a replica still reaches it.
+        """
         master = self._some_master(chance)
         replicas = [node for node in self._nodes if node is not master]
         with self._away("killed while its replicas were behind"):

@@ -272,20 +272,6 @@ SABOTAGE = (
         options=REDIS,
     ),
     Sabotage(
-        "wait for no replica",
-        {"lost", "differs", "order"},
-        (
-            Edit(
-                "flask_chat/redis_link/line.py",
-                "        if not isinstance(reached, int) or reached < self._replicas:",
-                "        if not isinstance(reached, int):",
-            ),
-            # So long that no post is refused for it, and so short that none waits for it.
-            Edit("flask_chat/redis_link/line.py", "_REPLICAS_MS = 1000", "_REPLICAS_MS = 1"),
-        ),
-        options=("--store=sentinel", "--goners=0", "--redis-faults=18", "--most-seconds=240"),
-    ),
-    Sabotage(
         "tell nobody of those whose server has died",
         {"presence"},
         (
