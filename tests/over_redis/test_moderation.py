@@ -16,9 +16,12 @@ def moderate(person: Person, action: str, **what: Any) -> dict[str, Any]:
     return person.asks("moderate", {"action": action, **what})
 
 
+def room_of(person: Person) -> str:
+    return f"{person.url}/api/v1/rooms/{person.code}"
+
+
 def joins(person: Person, **body: str) -> requests.Response:
-    url = f"{person.url}/api/v1/rooms/{person.code}/members"
-    return requests.post(url, json=body, timeout=WAIT_SECONDS)
+    return requests.post(f"{room_of(person)}/members", json=body, timeout=WAIT_SECONDS)
 
 
 def test_a_mute_holds_at_once_wherever_somebody_is(town: Town) -> None:
@@ -111,6 +114,52 @@ def test_two_who_change_different_things_at_once_both_do(town: Town) -> None:
     assert other.result()["ok"]
     room = town.joins(ada, "Grace", at=1).welcomes[0]["room"]
     assert (room["topic"], room["slow_mode_seconds"]) == ("Maths", 5)
+
+
+def test_a_room_handed_over_at_both_servers_at_once_goes_to_one_and_says_so(town: Town) -> None:
+    ada = town.opens("Ada", at=0)
+    alan, grace = town.joins(ada, "Alan", at=0), town.joins(ada, "Grace", at=1)
+    phone = town.moves(ada, at=1)
+
+    with ThreadPoolExecutor(2) as pool:
+        tried = {
+            heir.me["member_id"]: pool.submit(
+                moderate, host, "hand_over", member_id=heir.me["member_id"]
+            )
+            for host, heir in ((ada, alan), (phone, grace))
+        }
+
+    heirs = [heir for heir, answer in tried.items() if answer.result()["ok"]]
+    assert heirs == [alan.sees_kind("host_changed")["member_id"]]
+    assert [e["member_id"] for e in alan.events if e["kind"] == "host_changed"] == heirs
+
+
+def test_a_passcode_set_at_one_server_and_lifted_at_the_other_is_what_the_room_says(
+    town: Town,
+) -> None:
+    ada = town.opens("Ada", at=0)
+    phone = town.moves(ada, at=1)
+
+    for number in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            one = pool.submit(moderate, ada, "change_room", passcode=f"number {number}")
+            other = pool.submit(moderate, phone, "change_room", passcode="")
+
+        assert one.result()["ok"]
+        assert other.result()["ok"]
+        asks = joins(phone, name=f"Grace {number}").status_code == 403
+        assert requests.get(room_of(ada), timeout=5).json()["has_passcode"] is asks
+
+
+def test_a_mute_at_one_server_is_not_left_behind_at_the_other(town: Town) -> None:
+    ada = town.opens("Ada", at=0)
+    mallory = town.joins(ada, "Mallory", at=0)
+    moderate(ada, "mute", member_id=mallory.me["member_id"], seconds=60)
+    mallory.asks("leave", {})
+
+    trudy = town.joins(ada, "Trudy", at=1)
+
+    assert trudy.says("spam")["error"]["code"] == "muted"
 
 
 def test_when_the_host_is_gone_for_good_one_server_names_one_successor(
