@@ -89,9 +89,9 @@ class Doors:
     def check(self, room: Room, name: str, visitor: Visitor) -> None:
         """Let somebody pass who may become a member under this name.
 
-        Raises Banned, PasscodeRequired, PasscodeWrong, KnockRefused, KnockWaiting (with `room_id`
-        and a `ticket`, new or the one they brought), TooFast when too many wait, or RoomNotFound
-        when the room is locked and the ticket that showed it is somebody else's.
+        Raises Banned, PasscodeRequired, PasscodeWrong, KnockRefused, KnockWaiting (with `room_id`,
+        the `name` and a `ticket`, new or the one they brought), TooFast when too many wait, or
+        RoomNotFound when the room is locked and the ticket that showed it is somebody else's.
         """
         self._check(room, name, visitor, proven=None)
 
@@ -272,7 +272,7 @@ class Doors:
         self, room: Room, name: str, visitor: Visitor, knock: Knock | None, notes: Notes
     ) -> None:
         if knock is not None and knock.state == "waiting":
-            raise KnockWaiting(room_id=room.room_id, ticket=visitor.ticket)
+            raise KnockWaiting(room_id=room.room_id, name=name, ticket=visitor.ticket)
         if knock is not None:
             raise KnockRefused
         ticket = token_urlsafe(_MARK_BYTES)
@@ -287,7 +287,7 @@ class Doors:
         self._make_room(room.room_id, knock, notes)
         self._note(room.room_id, knock)
         self._tell(room.room_id)
-        raise KnockWaiting(room_id=room.room_id, ticket=ticket)
+        raise KnockWaiting(room_id=room.room_id, name=name, ticket=ticket)
 
     def _make_room(self, room_id: RoomId, new: Knock, notes: Notes) -> None:
         """One knock for each browser, some patience after a refusal, and room for everybody."""

@@ -84,8 +84,7 @@ class Pages:
                     return _see_other(url_for("pages.room", typed=code))
                 admission = self._join(form.get("name", ""), code)
         except KnockWaiting as waiting:
-            name = form.get("name", "")
-            sessions.knock(sessions.Knocking(code=code, name=name, **waiting.data))
+            sessions.knock(sessions.Knocking(code=code, **waiting.data))
             return _see_other(url_for("waiting.page", typed=code))
         except ChatError as refusal:
             return self._lobby(refusal)

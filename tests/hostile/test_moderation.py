@@ -1,5 +1,6 @@
 """Mallory against the host: muted, slowed down, locked out, and not willing to leave it at that."""
 
+import random
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -162,6 +163,17 @@ def test_one_person_with_many_cookies_does_not_fill_the_door(
     assert answers == [303] * KNOCKS_OF_A_NETWORK + [429] * 5
     assert grace.headers["Location"] == f"/r/{host.code}/wait"
     assert host.does("knocks").json()["knocks"][-1]["name"] == "Grace"
+
+
+def test_a_name_full_of_blanks_fills_no_cookie(fortress: RunningServer, host: Host) -> None:
+    host.does("change_room", knock=True)
+    blanks = "".join(random.Random(1).choices("\u2000\u2001\u2002\u2003\u2004\u2005 ", k=5_000))
+    mallory = Browser(fortress)
+
+    knocked = mallory.joins(host.code, f"Mallory{blanks}the Third")
+
+    assert len(knocked.headers["Set-Cookie"]) < 1000
+    assert "Mallory the Third" in mallory.session.get(f"{fortress.url}/r/{host.code}/wait").text
 
 
 def test_nobody_waits_while_passcodes_are_set_in_many_rooms(
