@@ -272,8 +272,15 @@ class Chat:
         self._pace(ref, "typing", TYPING_BURST, TYPING_PER_SECOND)
 
     def pace_moderation(self, ref: Ref) -> None:
-        """Count what a host or co-host does. Raises TooFast, TokenInvalid or RoomEnded."""
+        """Count what a host or co-host does. Raises TooFast."""
         self._pace(ref, "moderation", MODERATION_BURST, MODERATION_PER_SECOND)
+
+    def pace_door(self, ref: Ref) -> None:
+        """Count a look at who knocks or is banned, which takes nothing from what one may do.
+
+        Pages look whenever somebody knocks, and those at the door decide how often. Raises TooFast.
+        """
+        self._pace(ref, "door", MODERATION_BURST, MODERATION_PER_SECOND)
 
     def pace_passcode(self, ref: Ref) -> None:
         """Count a change of the room's passcode, whoever makes it. Raises TooFast."""

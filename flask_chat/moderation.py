@@ -144,7 +144,7 @@ class Moderation:
 
     def bans(self, ref: Ref) -> list[Ban]:
         """Who is kept out, the oldest first."""
-        check_moderator(self._actor(ref))
+        self._check_may_look(ref)
         return self._doors.bans(ref.room_id)
 
     def set_role(self, ref: Ref, member_id: MemberId, role: Literal["cohost", "guest"]) -> None:
@@ -180,7 +180,7 @@ class Moderation:
 
     def knocks(self, ref: Ref) -> list[Knock]:
         """Who waits at the door, the longest first."""
-        check_moderator(self._actor(ref))
+        self._check_may_look(ref)
         return self._doors.knocks(ref.room_id)
 
     def admit(self, ref: Ref, knock_id: str) -> None:
@@ -198,6 +198,10 @@ class Moderation:
     def _actor(self, ref: Ref) -> Member:
         self._chat.pace_moderation(ref)
         return self._chat.member(ref)
+
+    def _check_may_look(self, ref: Ref) -> None:
+        self._chat.pace_door(ref)
+        check_moderator(self._chat.member(ref))
 
     def _author_of(self, ref: Ref, target: int) -> MemberId | None:
         page = self._store.read_after(ref.room_id, target - 1, 1)

@@ -148,9 +148,19 @@ def test_nobody_there_is_found_nowhere(court: Court) -> None:
 def test_even_a_host_is_paced(court: Court) -> None:
     def click() -> None:
         for _ in range(MODERATION_BURST + 1):
-            court.moderation.bans(court.ada)
+            court.moderation.change_room(court.ada, topic="Maths")
 
     assert refusal(click, TooFast).data["retry_after_seconds"] > 0
+
+
+def test_who_knocks_again_and_again_keeps_no_host_from_acting(court: Court) -> None:
+    def look() -> None:
+        for _ in range(MODERATION_BURST + 1):  # as pages do for each knock
+            court.moderation.knocks(court.ada)
+
+    refusal(look, TooFast)
+
+    court.moderation.ban(court.ada, court.mallory.member_id, 60, network=False)
 
 
 # Messages
