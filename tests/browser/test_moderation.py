@@ -415,3 +415,28 @@ def open_people(page: Page) -> None:
     """Show the list of people where it is not there anyway."""
     if not page.locator("#people").is_visible():
         page.get_by_role("button", name="Show people").click()
+
+
+def test_names_that_run_from_right_to_left_leave_who_muted_whom_as_it_was(person: Person) -> None:
+    ada, mallory = person("דהו"), person("سلام")
+    mallory.joins(ada.creates_a_room())
+
+    does(ada, "Mute until lifted", mallory.name)
+
+    for reader in (ada, mallory):
+        reader.page.reload()
+        reads(reader, "muted")
+        assert reader.page.locator(".presence", has_text="muted").evaluate(
+            """line => {
+                const text = line.querySelector(".presence-text").firstChild;
+                const start = text.data.indexOf("muted");
+                const left = (from, to) => {
+                    const range = new Range();
+                    range.setStart(text, from);
+                    range.setEnd(text, to);
+                    return range.getBoundingClientRect().left;
+                };
+                const verb = left(start, start + 5);
+                return left(0, start) < verb && verb < left(start + 5, text.length);
+            }"""
+        )
