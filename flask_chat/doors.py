@@ -162,6 +162,14 @@ class Doors:
             raise NotFound("That person is not banned.", field="member_id")
         self._store.set_note(room_id, ban.note, None)
 
+    def twins(self, room_id: RoomId, member_id: MemberId) -> list[Member]:
+        """The others here who came with the same browser, as its pages let nobody do."""
+        own, _, network = self._store.marks(room_id, member_id).partition(" ")
+        if own == network:
+            return []  # a program, and others may have programs at that address
+        here = (each for each in self._store.members(room_id) if each.member_id != member_id)
+        return [each for each in here if self._own_mark(room_id, each.member_id) == own]
+
     def bans(self, room_id: RoomId) -> list[Ban]:
         """Who is kept out, the oldest first."""
         return self._notes(room_id).bans

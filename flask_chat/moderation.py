@@ -5,6 +5,7 @@ somebody is, and never what they may do.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
@@ -128,12 +129,17 @@ class Moderation:
     def ban(self, ref: Ref, member_id: MemberId, seconds: int, *, network: bool) -> None:
         """Send somebody away, and keep them out for so long; 0 for as long as the room lives.
 
-        With `network` also others from their address. They may have left before.
+        With `network` also others from their address. They may have left before, and whoever else
+        they are in the room goes with them.
         """
-        target = self._record(ref, member_id)
-        check_over(self._actor(ref), target)
+        actor, target = self._actor(ref), self._record(ref, member_id)
+        check_over(actor, target)
         until = lasting(seconds, self._now())
         self._doors.ban(ref.room_id, target, until, network=network)
+        for twin in self._doors.twins(ref.room_id, member_id):
+            with suppress(Forbidden, NotFound):  # not over this one; or they have just left
+                check_over(actor, twin)
+                self._send_away(ref, twin.member_id, until=until)
         if self._store.member(ref.room_id, member_id) is not None:
             self._send_away(ref, member_id, until=until)
 

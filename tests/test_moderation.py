@@ -401,6 +401,21 @@ def test_a_host_can_hand_over_and_stays_a_co_host(court: Court) -> None:
     refusal(lambda: court.moderation.hand_over(court.ada, court.ada.member_id), Forbidden)
 
 
+def test_a_ban_reaches_who_else_somebody_is_but_nobody_above_the_one_who_bans(
+    court: Court,
+) -> None:
+    trudy, kate = court.enters("Trudy", HOME), court.enters("Kate", HOME)
+    court.moderation.set_role(court.ada, kate.member_id, "cohost")
+    neighbour = court.enters("Bob", ELSEWHERE)
+
+    court.moderation.ban(court.alan, court.mallory.member_id, 60, network=True)
+
+    for gone in (court.mallory, trudy):
+        refusal(partial(court.chat.member, gone), TokenInvalid)
+    for still_here in (court.ada, court.alan, court.grace, kate, neighbour):
+        assert court.chat.member(still_here)
+
+
 def test_who_hands_over_to_two_at_once_is_told_which_it_was(
     court: Court, monkeypatch: pytest.MonkeyPatch
 ) -> None:

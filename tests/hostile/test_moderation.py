@@ -82,8 +82,14 @@ class Host:
         return requests.post(f"{self.path}/members", json=body, timeout=WAIT_SECONDS)
 
     def id_of(self, name: str) -> str:
-        members = requests.get(f"{self.path}/members", headers=self.ada.bearer, timeout=5).json()
-        return next(m["member_id"] for m in members["members"] if m["name"] == name)
+        return next(m["member_id"] for m in self._members() if m["name"] == name)
+
+    def names(self) -> list[str]:
+        return [m["name"] for m in self._members()]
+
+    def _members(self) -> list[dict[str, Any]]:
+        answer = requests.get(f"{self.path}/members", headers=self.ada.bearer, timeout=5)
+        return list(answer.json()["members"])
 
 
 @pytest.fixture
@@ -137,6 +143,20 @@ def test_an_old_cookie_makes_no_second_speaker(fortress: RunningServer, host: Ho
 
     assert mallory.says(host.code, "once").status_code == 201
     assert twin.says(host.code, "twice").json()["code"] == "slow_mode"
+
+
+def test_who_is_banned_is_gone_under_all_her_names(fortress: RunningServer, host: Host) -> None:
+    mallory, twin, grace = Browser(fortress), Browser(fortress), Browser(fortress)
+    mallory.session.get(fortress.url, timeout=WAIT_SECONDS)
+    twin.session.cookies.update(mallory.session.cookies)
+    mallory.joins(host.code, "Mallory")
+    twin.joins(host.code, "Trudy")
+    grace.joins(host.code, "Grace")
+
+    host.does("ban", member_id=host.id_of("Mallory"), seconds=60)
+
+    assert host.names() == ["Ada", "Grace"]
+    assert "does not let you in" in twin.joins(host.code, "Trudy").text
 
 
 def test_a_ticket_opens_no_door_it_was_not_made_for(host: Host) -> None:
