@@ -24,6 +24,7 @@ from flask_chat.domain.moderation import (
     check_moderator,
     check_over,
     clean_topic,
+    is_over,
     lasting,
 )
 from flask_chat.doors import Doors, check_passcode
@@ -106,20 +107,29 @@ class Moderation:
     def mute(self, ref: Ref, member_id: MemberId, seconds: int) -> None:
         """Let somebody read and not write for so long; 0 for until it is lifted.
 
-        They are known again when they leave and come back, as somebody banned is.
+        They are known again when they leave and come back, as somebody banned is, and whoever else
+        they are in the room is muted as well.
         """
-        check_over(self._actor(ref), self._member(ref, member_id))
+        actor = self._actor(ref)
+        check_over(actor, self._member(ref, member_id))
         until = lasting(seconds, self._now())
         self._append(ref, self._changed(ref, member_id, muted_until=until))
         self._doors.mute(ref.room_id, member_id, until)
+        for twin in self._twins(ref, actor, member_id):
+            with suppress(NotFound):  # has just left
+                self._append(ref, self._changed(ref, twin.member_id, muted_until=until))
 
     def unmute(self, ref: Ref, member_id: MemberId) -> None:
         """Let somebody write again."""
-        target = self._member(ref, member_id)
-        check_over(self._actor(ref), target)
+        actor, target = self._actor(ref), self._member(ref, member_id)
+        check_over(actor, target)
         if target.muted_until is not UNSET:
             self._append(ref, self._changed(ref, member_id, muted_until=None))
         self._doors.unmute(ref.room_id, member_id)
+        for twin in self._twins(ref, actor, member_id):
+            if twin.muted_until is not UNSET:
+                with suppress(NotFound):
+                    self._append(ref, self._changed(ref, twin.member_id, muted_until=None))
 
     def remove_member(self, ref: Ref, member_id: MemberId) -> None:
         """Send somebody away, who may come in again by another membership."""
@@ -136,9 +146,8 @@ class Moderation:
         check_over(actor, target)
         until = lasting(seconds, self._now())
         self._doors.ban(ref.room_id, target, until, network=network)
-        for twin in self._doors.twins(ref.room_id, member_id):
-            with suppress(Forbidden, NotFound):  # not over this one; or they have just left
-                check_over(actor, twin)
+        for twin in self._twins(ref, actor, member_id):
+            with suppress(NotFound):
                 self._send_away(ref, twin.member_id, until=until)
         if self._store.member(ref.room_id, member_id) is not None:
             self._send_away(ref, member_id, until=until)
@@ -263,6 +272,10 @@ class Moderation:
         if found is None:
             raise NotFound("There was no such person in this room.", field="member_id")
         return found
+
+    def _twins(self, ref: Ref, actor: Member, member_id: MemberId) -> list[Member]:
+        """Who else somebody is here, but for those whom the actor may do nothing to."""
+        return [t for t in self._doors.twins(ref.room_id, member_id) if is_over(actor, t)]
 
     def _changed(self, ref: Ref, member_id: MemberId, **changes: Any) -> events.MemberChanged:
         return events.MemberChanged(

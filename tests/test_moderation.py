@@ -238,6 +238,19 @@ def test_who_is_muted_and_comes_again_as_somebody_else_is_muted_still(court: Cou
     assert court.chat.member(court.enters("Mallory 2", HOME)).muted_until is UNSET
 
 
+def test_a_mute_holds_for_who_else_somebody_is_in_the_room(court: Court) -> None:
+    trudy, kate = court.enters("Trudy", HOME), court.enters("Kate", HOME)
+    court.moderation.set_role(court.ada, kate.member_id, "cohost")
+
+    court.moderation.mute(court.alan, court.mallory.member_id, 60)
+
+    refusal(lambda: court.says(trudy, "spam"), Muted)
+    assert court.says(kate, "I am above Alan's word").is_new
+    court.moderation.unmute(court.alan, trudy.member_id)
+    assert court.says(trudy, "sorry").is_new
+    assert court.says(court.mallory, "so am I").is_new
+
+
 @pytest.mark.parametrize("way", ["unmute", "set_role", "hand_over"])
 def test_a_mute_that_is_lifted_is_lifted_for_who_comes_again(court: Court, way: str) -> None:
     court.moderation.mute(court.ada, court.mallory.member_id, 0)

@@ -35,6 +35,15 @@ def check_over(actor: Member, target: Member) -> None:
         raise Forbidden("Only the host may do that to another co-host.")
 
 
+def is_over(actor: Member, target: Member) -> bool:
+    """Whether `check_over` has nothing against it."""
+    try:
+        check_over(actor, target)
+    except Forbidden:
+        return False
+    return True
+
+
 def clean_topic(typed: str) -> str:
     """The topic as it will be shown: one line, trimmed. Raises Invalid."""
     topic = clean_line(typed)
