@@ -28,7 +28,7 @@ from flask_chat.delivery.relay import Relay
 from flask_chat.delivery.settings import EngineSettings
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.rooms import RoomId
-from flask_chat.doors import Doors
+from flask_chat.entrance.doors import Doors
 from flask_chat.handover import session_prefix
 from flask_chat.moderation import Moderation
 from flask_chat.pacing.base import Rate
@@ -166,12 +166,12 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     )
     chat.when_room_removed = namespace.close_room
     chat.when_member_removed = namespace.close_member
-    doors.when_knocks_change = namespace.tell_knocks
+    doors.knocking.when_changed = namespace.tell_knocks
     if isinstance(relay, Bus):
         relay.when_told = namespace.heed
         relay.when_lost = namespace.start_afresh
         relay.when_gone = lambda room_id: namespace.close_room(RoomId(room_id))
-    links = Links(partial(lan_address, settings.host), doors.invite)
+    links = Links(partial(lan_address, settings.host), doors.seal.invite)
     refusals.register(app)
     guards.register(app, sites)
     app.register_blueprint(

@@ -31,7 +31,8 @@ from flask_chat.domain.members import Member, MemberId, Role, glyph_of, hue_of
 from flask_chat.domain.messages import Draft, check_draft
 from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
-from flask_chat.doors import Doors, Visitor
+from flask_chat.entrance.doors import Doors
+from flask_chat.entrance.marks import Visitor
 from flask_chat.stores.base import Append, Appended, Store
 from flask_chat.stretches import newest_part, oldest_part
 from flask_chat.succession import Succession
@@ -174,9 +175,9 @@ class Chat:
             self._doors.check(room, name, visitor)
             member = msgspec.structs.replace(
                 self._new_member(name, "guest", self._hues_in(room.room_id)),
-                muted_until=self._doors.muted_until(room.room_id, visitor),
+                muted_until=self._doors.outcasts.muted_until(room.room_id, visitor),
             )
-            marks = self._doors.marks_of(room.room_id, visitor)
+            marks = self._doors.seal.marks_of(room.room_id, visitor)
             with self._expected(Ref(room.room_id, member.member_id)):
                 self._store.admit(room.room_id, member, self._joined(member), marks)
             self._doors.came_in(room.room_id, visitor)
@@ -407,7 +408,7 @@ class Chat:
             host_id=host.member_id,
         )
         with self._expected(Ref(room.room_id, host.member_id)):
-            marks = self._doors.marks_of(room.room_id, visitor)
+            marks = self._doors.seal.marks_of(room.room_id, visitor)
             self._store.create_room(room, host, self._joined(host), marks)
         return Admission(room, host)
 

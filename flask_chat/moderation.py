@@ -27,7 +27,7 @@ from flask_chat.domain.moderation import (
     is_over,
     lasting,
 )
-from flask_chat.doors import Doors, check_passcode
+from flask_chat.entrance.doors import Doors, check_passcode
 from flask_chat.stores.base import Store
 
 
@@ -85,7 +85,7 @@ class Moderation:
         if passcode is not None:
             self._settle_passcode(ref)
         if knock is False:
-            self._doors.end_knocking(self._store.room(ref.room_id))
+            self._doors.knocking.end(self._store.room(ref.room_id))
 
     def renew_invite(self, ref: Ref) -> str:
         """Make all share links and QR codes there are useless; the new invite."""
@@ -95,7 +95,7 @@ class Moderation:
 
     def invite(self, ref: Ref) -> str:
         """What the share link carries now. For every member."""
-        return self._doors.invite(self._chat.room(ref))
+        return self._doors.seal.invite(self._chat.room(ref))
 
     def end_room(self, ref: Ref) -> None:
         """The room is over, for everybody and at once."""
@@ -114,7 +114,7 @@ class Moderation:
         check_over(actor, self._member(ref, member_id))
         until = lasting(seconds, self._now())
         self._append(ref, self._changed(ref, member_id, muted_until=until))
-        self._doors.mute(ref.room_id, member_id, until)
+        self._doors.outcasts.mute(ref.room_id, member_id, until)
         for twin in self._twins(ref, actor, member_id):
             with suppress(NotFound):  # has just left
                 self._append(ref, self._changed(ref, twin.member_id, muted_until=until))
@@ -125,7 +125,7 @@ class Moderation:
         check_over(actor, target)
         if target.muted_until is not UNSET:
             self._append(ref, self._changed(ref, member_id, muted_until=None))
-        self._doors.unmute(ref.room_id, member_id)
+        self._doors.outcasts.unmute(ref.room_id, member_id)
         for twin in self._twins(ref, actor, member_id):
             if twin.muted_until is not UNSET:
                 with suppress(NotFound):
@@ -145,7 +145,7 @@ class Moderation:
         actor, target = self._actor(ref), self._record(ref, member_id)
         check_over(actor, target)
         until = lasting(seconds, self._now())
-        self._doors.ban(ref.room_id, target, until, network=network)
+        self._doors.outcasts.ban(ref.room_id, target, until, network=network)
         for twin in self._twins(ref, actor, member_id):
             with suppress(NotFound):
                 self._send_away(ref, twin.member_id, until=until)
@@ -155,12 +155,12 @@ class Moderation:
     def unban(self, ref: Ref, member_id: MemberId) -> None:
         """Let somebody in again."""
         check_moderator(self._actor(ref))
-        self._doors.unban(ref.room_id, member_id)
+        self._doors.outcasts.unban(ref.room_id, member_id)
 
     def bans(self, ref: Ref) -> list[Ban]:
         """Who is kept out, the oldest first."""
         self._check_may_look(ref)
-        return self._doors.bans(ref.room_id)
+        return self._doors.outcasts.bans(ref.room_id)
 
     def set_role(self, ref: Ref, member_id: MemberId, role: Literal["cohost", "guest"]) -> None:
         """Make somebody a co-host, who is not muted then, or a guest again. For the host."""
@@ -171,7 +171,7 @@ class Moderation:
         if target.role != role:
             unmuted = {"muted_until": None} if target.muted_until is not UNSET else {}
             self._append(ref, self._changed(ref, member_id, role=role, **unmuted))
-            self._doors.unmute(ref.room_id, member_id)
+            self._doors.outcasts.unmute(ref.room_id, member_id)
 
     def hand_over(self, ref: Ref, member_id: MemberId) -> None:
         """Make somebody else the host, and stay as a co-host."""
@@ -189,24 +189,24 @@ class Moderation:
         )
         if not self._chat.append(ref.room_id, change).is_new:
             raise Forbidden  # handed over to somebody else meanwhile
-        self._doors.unmute(ref.room_id, member_id)
+        self._doors.outcasts.unmute(ref.room_id, member_id)
 
     # The door
 
     def knocks(self, ref: Ref) -> list[Knock]:
         """Who waits at the door, the longest first."""
         self._check_may_look(ref)
-        return self._doors.knocks(ref.room_id)
+        return self._doors.knocking.waiting(ref.room_id)
 
     def admit(self, ref: Ref, knock_id: str) -> None:
         """Let somebody in who knocks."""
         check_moderator(self._actor(ref))
-        self._doors.answer(ref.room_id, knock_id, "admitted")
+        self._doors.knocking.answer(ref.room_id, knock_id, "admitted")
 
     def refuse(self, ref: Ref, knock_id: str) -> None:
         """Do not let somebody in who knocks."""
         check_moderator(self._actor(ref))
-        self._doors.answer(ref.room_id, knock_id, "refused")
+        self._doors.knocking.answer(ref.room_id, knock_id, "refused")
 
     # Helpers, in the order they are used
 
@@ -275,7 +275,7 @@ class Moderation:
 
     def _twins(self, ref: Ref, actor: Member, member_id: MemberId) -> list[Member]:
         """Who else somebody is here, but for those whom the actor may do nothing to."""
-        return [t for t in self._doors.twins(ref.room_id, member_id) if is_over(actor, t)]
+        return [t for t in self._doors.outcasts.twins(ref.room_id, member_id) if is_over(actor, t)]
 
     def _changed(self, ref: Ref, member_id: MemberId, **changes: Any) -> events.MemberChanged:
         return events.MemberChanged(

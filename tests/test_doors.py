@@ -20,9 +20,10 @@ from flask_chat.domain.errors import (
     RoomNotFound,
     TooFast,
 )
-from flask_chat.doors import Doors, Visitor
+from flask_chat.entrance.doors import Doors
+from flask_chat.entrance.marks import Visitor
+from flask_chat.entrance.passcodes import Passcodes
 from flask_chat.moderation import Moderation
-from flask_chat.passcodes import Passcodes
 from tests.test_chat import Place
 
 OTHER = Visitor(address="192.0.2.7", browser="another grace")
@@ -61,7 +62,7 @@ class House(Place):
         self.ada = self.opens("Ada")
         self.code = self.code_of(self.ada)
         self.rings: list[int] = []  # how many waited, each time that changed
-        self.doors.when_knocks_change = lambda room_id, waiting: self.rings.append(waiting)
+        self.doors.knocking.when_changed = lambda room_id, waiting: self.rings.append(waiting)
 
     def enters(self, name: str = "Grace", visitor: Visitor = GRACE, **bringing: str) -> Ref:
         return self.chat.join(self.code, name, visitor._replace(**bringing)).ref
@@ -72,7 +73,7 @@ class House(Place):
         return str(waiting.data["ticket"])
 
     def state_of(self, ticket: str) -> str | None:
-        return self.doors.state_of(self.ada.room_id, ticket)
+        return self.doors.knocking.state_of(self.ada.room_id, ticket)
 
     def first_knock(self) -> str:
         return self.host.knocks(self.ada)[0].knock_id
@@ -122,7 +123,7 @@ def test_an_invite_has_128_bits_and_is_that_of_one_room(house: House) -> None:
     assert len(invite) == 22
     assert invite != house.host.invite(other)
     for wrong in ("", "x", invite[:-1], "É" * 22):
-        assert not house.doors.is_invited(house.store.room(house.ada.room_id), wrong)
+        assert not house.doors.seal.is_invited(house.store.room(house.ada.room_id), wrong)
 
 
 # Passcode
@@ -360,7 +361,7 @@ def test_who_does_not_want_to_wait_is_not_shown_any_more(house: House) -> None:
     house.host.change_room(house.ada, knock=True)
     ticket = house.knocks("Grace")
 
-    house.doors.take_back(house.ada.room_id, ticket)
+    house.doors.knocking.take_back(house.ada.room_id, ticket)
 
     assert house.host.knocks(house.ada) == []
     refusal(lambda: house.host.admit(house.ada, "gone"), NotFound)

@@ -15,12 +15,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stores": {"domain", "redis_link"},
     "delivery": {"domain", "redis_link"},
     "pacing": {"domain", "redis_link"},
-    "chat": {"domain", "stores", "delivery"},
+    "entrance": {"domain", "stores"},
+    "chat": {"domain", "stores", "delivery", "entrance"},
     "client": set(),
     "assets": set(),
     "settings": {"domain", "redis_link"},
     "logs": {"settings"},
-    "web": {"domain", "stores", "delivery", "pacing", "chat", "assets", "settings"},
+    "web": {"domain", "stores", "delivery", "pacing", "entrance", "chat", "assets", "settings"},
     "server": {"settings", "logs"},
     "app": {
         "domain",
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "stores",
         "delivery",
         "pacing",
+        "entrance",
         "chat",
         "web",
         "assets",
@@ -42,9 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 PART_OF_MODULE = {
     "__main__": "main",
     "addresses": "server",
-    "doors": "chat",
     "moderation": "chat",
-    "passcodes": "chat",
     "stretches": "chat",
     "succession": "chat",
     "backend": "app",
@@ -69,7 +69,7 @@ HOME_OF_PACKAGE = {
     "sqlite3": ("stores.sqlite",),
     "requests": ("client",),
     "click": ("cli", "server"),
-    "argon2": ("passcodes",),
+    "argon2": ("entrance",),
 }
 # The domain has no clock, chance, file, socket or thread of its own: it is given what it needs.
 NOT_IN_DOMAIN = {"asyncio", "gevent", "io", "os", "pathlib", "random", "secrets", "socket"}

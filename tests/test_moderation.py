@@ -23,7 +23,8 @@ from flask_chat.domain.errors import (
 from flask_chat.domain.events import HostChanged, MessagePosted
 from flask_chat.domain.members import NO_END, Member, MemberId
 from flask_chat.domain.rooms import RoomId
-from flask_chat.doors import Doors, Visitor
+from flask_chat.entrance.doors import Doors
+from flask_chat.entrance.marks import Visitor
 from flask_chat.moderation import Moderation
 from tests.test_chat import LEAVE_GRACE, Place
 
@@ -265,13 +266,15 @@ def test_a_mute_that_is_lifted_is_lifted_for_who_comes_again(court: Court, way: 
 
 
 def test_a_room_knows_so_many_who_are_muted(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_chat.doors.MUTES_LIMIT", 2)
+    monkeypatch.setattr("flask_chat.entrance.outcasts.MUTES_LIMIT", 2)
     homes = [HOME._replace(browser=f"browser {number}") for number in range(3)]
     for number, home in enumerate(homes):
         court.waits(1)
         court.moderation.mute(court.ada, court.enters(f"Guest {number}", home).member_id, 60)
 
-    is_muted = [court.doors.muted_until(court.ada.room_id, home) is not UNSET for home in homes]
+    is_muted = [
+        court.doors.outcasts.muted_until(court.ada.room_id, home) is not UNSET for home in homes
+    ]
 
     assert is_muted == [False, True, True]
 
@@ -377,8 +380,8 @@ def test_marks_tell_nothing_of_where_somebody_came_from(court: Court) -> None:
     assert marks
     assert "192.0.2" not in marks
     assert "browser" not in marks
-    assert court.doors.marks_of(court.ada.room_id, HOME) == marks
-    assert not set(court.doors.marks_of(other_room.room_id, HOME).split()) & set(marks.split())
+    assert court.doors.seal.marks_of(court.ada.room_id, HOME) == marks
+    assert not set(court.doors.seal.marks_of(other_room.room_id, HOME).split()) & set(marks.split())
 
 
 # The room

@@ -10,7 +10,8 @@ from flask_chat.chat import Chat, Ref
 from flask_chat.domain.codes import parse_code
 from flask_chat.domain.errors import KnockWaiting, TokenInvalid
 from flask_chat.domain.messages import Draft
-from flask_chat.doors import Doors, Visitor
+from flask_chat.entrance.doors import Doors
+from flask_chat.entrance.marks import Visitor
 from flask_chat.moderation import Moderation
 from flask_chat.web import wire, wire_moderation
 from flask_chat.web.guessing import Client, Guesses
@@ -75,7 +76,7 @@ class Api:
             room = self._chat.look_up(wanted, visitor)
         here = self._chat.members_here(room.room_id)
         is_open = not (room.has_passcode or room.knock)
-        is_open = is_open or self._doors.is_invited(room, visitor.invite)
+        is_open = is_open or self._doors.seal.is_invited(room, visitor.invite)
         return _json(wire.room_summary(room, here, is_open=is_open))
 
     def end(self, code: str) -> ResponseReturnValue:
@@ -108,7 +109,7 @@ class Api:
         visitor = _visitor(ticket=_authorization())
         with self._guesses.look_up(_client()):
             room = self._chat.look_up(parse_code(code), visitor)
-        state = self._doors.state_of(room.room_id, visitor.ticket) or "over"
+        state = self._doors.knocking.state_of(room.room_id, visitor.ticket) or "over"
         return _json(wire_moderation.KnockAnswer(state))
 
     def moderate(self, code: str) -> ResponseReturnValue:

@@ -22,7 +22,8 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import decode_event
 from flask_chat.domain.rooms import Room
-from flask_chat.doors import Doors, Visitor
+from flask_chat.entrance.doors import Doors
+from flask_chat.entrance.marks import Visitor
 from flask_chat.settings import Settings
 from flask_chat.web import sessions, wire
 from flask_chat.web.guessing import Client, Guesses

@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 from flask_chat.chat import Chat
 from flask_chat.domain.codes import parse_code
 from flask_chat.domain.errors import RoomNotFound
-from flask_chat.doors import Doors, Visitor
+from flask_chat.entrance.doors import Doors
+from flask_chat.entrance.marks import Visitor
 from flask_chat.web import sessions, wire
 from flask_chat.web.wire_moderation import KnockAnswer
 
@@ -55,7 +56,7 @@ class Waiting:
         knocking = sessions.knocking(parse_code(typed))
         if knocking is not None:
             if self._state_of(knocking) != "over":
-                self._doors.take_back(knocking.room_id, knocking.ticket)
+                self._doors.knocking.take_back(knocking.room_id, knocking.ticket)
             sessions.stop_knocking(knocking.room_id)
         return redirect(url_for("pages.lobby"), 303)
 
@@ -66,4 +67,4 @@ class Waiting:
             return "over"
         if room.room_id != knocking.room_id:
             return "over"  # the room has ended, and its code leads elsewhere
-        return self._doors.state_of(room.room_id, knocking.ticket) or "over"
+        return self._doors.knocking.state_of(room.room_id, knocking.ticket) or "over"

@@ -1,0 +1,1 @@
+"""Who may come into a room, besides having its code."""

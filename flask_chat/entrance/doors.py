@@ -1,0 +1,126 @@
+"""The doors of all rooms: who may pass, by bans, invite, lock, passcode and knocking.
+
+The rules of what is noted are in `domain.doors`; what moderators do with them in `moderation`.
+"""
+
+from collections.abc import Callable
+
+from flask_chat.domain.doors import PASSCODE, Knock
+from flask_chat.domain.errors import Invalid, PasscodeRequired, PasscodeWrong, RoomNotFound
+from flask_chat.domain.names import is_numbered
+from flask_chat.domain.rooms import Room, RoomId
+from flask_chat.entrance.knocking import Knocking
+from flask_chat.entrance.marks import Seal, Visitor
+from flask_chat.entrance.notebook import Notebook
+from flask_chat.entrance.outcasts import Outcasts
+from flask_chat.entrance.passcodes import Passcodes
+from flask_chat.stores.base import Store
+
+PASSCODE_CHARACTERS = (4, 64)
+
+
+class Doors:
+    """Lets people pass or not. `clock` gives UTC seconds; `secret` makes invites and marks."""
+
+    def __init__(
+        self,
+        store: Store,
+        secret: str,
+        clock: Callable[[], float],
+        passcodes: Passcodes | None = None,
+    ) -> None:
+        self._store = store
+        self._notebook = Notebook(store, clock)
+        self._passcodes = passcodes or Passcodes()
+        self.seal = Seal(secret)
+        self.knocking = Knocking(self._notebook, self.seal)
+        self.outcasts = Outcasts(store, self._notebook, self.seal)
+
+    def find(self, room: Room | None, visitor: Visitor, code: str) -> Room:
+        """The room, if there is one that shows itself. Raises RoomNotFound, for locked ones too."""
+        if room is None or (room.locked and not self._may_see(room, visitor)):
+            raise _not_there(code)
+        return room
+
+    def check(self, room: Room, name: str, visitor: Visitor) -> None:
+        """Let somebody pass who may become a member under this name.
+
+        Raises Banned, PasscodeRequired, PasscodeWrong, KnockRefused, KnockWaiting (with `room_id`,
+        the `name` and a `ticket`, new or the one they brought), TooFast when too many wait, or
+        RoomNotFound when the room is locked and the ticket that showed it is somebody else's.
+        """
+        self._check(room, name, visitor, proven=None)
+
+    def came_in(self, room_id: RoomId, visitor: Visitor) -> None:
+        """A ticket that let somebody in is used up."""
+        if visitor.ticket:
+            self.knocking.take_back(room_id, visitor.ticket)
+
+    # Passcodes
+
+    def hash_passcode(self, passcode: str) -> str:
+        """What may be kept of a passcode. Takes a while."""
+        return self._passcodes.hash(passcode)
+
+    def set_passcode(self, room_id: RoomId, kept: str | None) -> None:
+        """Ask newcomers for the passcode with this hash from now on; for none with None."""
+        if kept is None:
+            self._notebook.drop(room_id, [PASSCODE])
+        else:
+            self._notebook.put(room_id, PASSCODE, kept)
+
+    def asks_passcode(self, room_id: RoomId) -> bool:
+        """Whether newcomers are asked for a passcode now."""
+        return self._notebook.read(room_id).passcode is not None
+
+    # Helpers, in the order they are used
+
+    def _may_see(self, room: Room, visitor: Visitor) -> bool:
+        """Whether a locked room is there for this visitor."""
+        if self.seal.is_invited(room, visitor.invite):
+            return True
+        ticket = visitor.ticket
+        return bool(ticket) and self.knocking.state_of(room.room_id, ticket) == "admitted"
+
+    def _check(self, room: Room, name: str, visitor: Visitor, proven: str | None) -> None:
+        """`check`, with the hash that the visitor's passcode fits, if one was tried already."""
+        notes = self._notebook.read(room.room_id)
+        self.outcasts.check(room.room_id, visitor, notes)
+        knock = self.knocking.find(visitor.ticket, notes)
+        if self.seal.is_invited(room, visitor.invite) or _is_admitted(knock, name):
+            return
+        if room.locked:
+            raise _not_there(room.code)
+        if knock is not None and (knock.state == "admitted" or not room.knock):
+            knock = None  # whom somebody has let in was called otherwise; or knocking is over
+        if notes.passcode not in (None, proven) and knock is None:
+            self._check_passcode(visitor.passcode, notes.passcode)
+            # That took a while, in which somebody may have locked the room, or banned the visitor.
+            now = self._store.room(room.room_id)
+            self._check(now, name, visitor, proven=notes.passcode)
+        elif room.knock:
+            self.knocking.check(room, name, visitor, knock, notes)
+
+    def _check_passcode(self, passcode: str, kept: str) -> None:
+        if not passcode:
+            raise PasscodeRequired(field="passcode")
+        if not self._passcodes.fits(passcode[: PASSCODE_CHARACTERS[1]], kept):
+            raise PasscodeWrong(field="passcode")
+
+
+def check_passcode(passcode: str) -> None:
+    """Raises Invalid for what is too short or too long to be one."""
+    least, most = PASSCODE_CHARACTERS
+    if not least <= len(passcode) <= most:
+        raise Invalid(f"A passcode has {least} to {most} characters.", field="passcode")
+
+
+def _not_there(code: str) -> RoomNotFound:
+    """The refusal of who asks for no room, or for one that does not show itself."""
+    return RoomNotFound(f"There is no room {code}.", field="code")
+
+
+def _is_admitted(knock: Knock | None, name: str) -> bool:
+    """Whether somebody was let in under this name, or one that was taken meanwhile."""
+    is_open = knock is not None and knock.state == "admitted"
+    return is_open and knock is not None and is_numbered(name, knock.name)

@@ -1,0 +1,99 @@
+"""Who is kept out of a room, and who stays muted in it, whatever name they come by."""
+
+from datetime import datetime
+
+from msgspec import UNSET, UnsetType
+
+from flask_chat.domain.doors import BANS_LIMIT, MUTES_LIMIT, Ban, Mute, Notes, banned
+from flask_chat.domain.errors import NotFound
+from flask_chat.domain.members import Member, MemberId
+from flask_chat.domain.rooms import RoomId
+from flask_chat.entrance.marks import Seal, Visitor
+from flask_chat.entrance.notebook import Notebook
+from flask_chat.stores.base import Store
+
+
+class Outcasts:
+    """Bans and mutes, by the marks that members came with."""
+
+    def __init__(self, store: Store, notebook: Notebook, seal: Seal) -> None:
+        self._store = store
+        self._notebook = notebook
+        self._seal = seal
+
+    # Bans
+
+    def check(self, room_id: RoomId, visitor: Visitor, notes: Notes) -> None:
+        """Raises Banned."""
+        bans = notes.bans
+        marks = set(self._seal.marks_of(room_id, visitor).split()) if bans else set()
+        for ban in bans:
+            if marks.intersection(ban.marks):
+                raise banned(ban, self._notebook.now())
+
+    def ban(self, room_id: RoomId, member: Member, until: datetime, *, network: bool) -> None:
+        """Keep somebody who is or was a member from becoming one again, until then.
+
+        They are known again by their browser, and with `network` by their address, as they were
+        when they joined. Somebody who came without a browser has nothing but the address.
+        """
+        bans = self.bans(room_id)
+        surplus = bans[: max(0, len(bans) - BANS_LIMIT + 1)]
+        self._notebook.drop(room_id, [ban.note for ban in surplus])
+        marks = tuple(self._store.marks(room_id, member.member_id).split())
+        ban = Ban(
+            member_id=member.member_id,
+            name=member.name,
+            at=self._notebook.now(),
+            until=until,
+            marks=marks if network else marks[:1],
+            network=network or len(set(marks)) == 1,
+        )
+        self._notebook.write(room_id, ban)
+
+    def unban(self, room_id: RoomId, member_id: MemberId) -> None:
+        """Let somebody come in again. Raises NotFound when nothing keeps them out."""
+        ban = next((each for each in self.bans(room_id) if each.member_id == member_id), None)
+        if ban is None:
+            raise NotFound("That person is not banned.", field="member_id")
+        self._notebook.drop(room_id, [ban.note])
+
+    def bans(self, room_id: RoomId) -> list[Ban]:
+        """Who is kept out, the oldest first."""
+        return self._notebook.read(room_id).bans
+
+    # Mutes
+
+    def mute(self, room_id: RoomId, member_id: MemberId, until: datetime) -> None:
+        """Let this member be muted until then also when they leave and come again."""
+        mutes = self._notebook.read(room_id).mutes
+        surplus = mutes[: max(0, len(mutes) - MUTES_LIMIT + 1)]
+        self._notebook.drop(room_id, [mute.note for mute in surplus])
+        if mark := self._own_mark(room_id, member_id):
+            mute = Mute(mark=mark, at=self._notebook.now(), until=until)
+            self._notebook.write(room_id, mute)
+
+    def unmute(self, room_id: RoomId, member_id: MemberId) -> None:
+        """Let this member speak also when they leave and come again."""
+        mark, mutes = self._own_mark(room_id, member_id), self._notebook.read(room_id).mutes
+        self._notebook.drop(room_id, [mute.note for mute in mutes if mute.mark == mark])
+
+    def muted_until(self, room_id: RoomId, visitor: Visitor) -> datetime | UnsetType:
+        """Until when somebody is muted who comes in now."""
+        mark, _ = self._seal.marks_of(room_id, visitor).split()
+        mutes = self._notebook.read(room_id).mutes
+        return next((mute.until for mute in mutes if mute.mark == mark), UNSET)
+
+    # The same person by several names
+
+    def twins(self, room_id: RoomId, member_id: MemberId) -> list[Member]:
+        """The others here who came with the same browser, as its pages let nobody do."""
+        own, _, network = self._store.marks(room_id, member_id).partition(" ")
+        if own == network:
+            return []  # a program, and others may have programs at that address
+        here = (each for each in self._store.members(room_id) if each.member_id != member_id)
+        return [each for each in here if self._own_mark(room_id, each.member_id) == own]
+
+    def _own_mark(self, room_id: RoomId, member_id: MemberId) -> str:
+        """How this member is known again, apart from others of their network."""
+        return self._store.marks(room_id, member_id).partition(" ")[0]
