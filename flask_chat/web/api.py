@@ -98,7 +98,7 @@ class Api:
                 room = self._chat.look_up(parsed, visitor)
                 address = request.remote_addr or ""
                 self._rates.join(address)
-                with self._rates.passcode(room.room_id, address, wanted.passcode):
+                with self._rates.passcode(room.room_id, address, visitor):
                     admission = self._chat.join(parsed, wanted.name, visitor)
         except KnockWaiting as waiting:
             return _json(wire_moderation.WaitingAnswer(waiting.data["ticket"]), 202)

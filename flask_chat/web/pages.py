@@ -159,7 +159,7 @@ class Pages:
         with self._guesses.look_up(self._client()):
             room = self._chat.look_up(code, visitor)
             self._rates.join(self._address())
-            with self._rates.passcode(room.room_id, self._address(), visitor.passcode):
+            with self._rates.passcode(room.room_id, self._address(), visitor):
                 admission = self._chat.join(code, name, visitor)
         sessions.stop_knocking(room.room_id)
         return admission

@@ -11,14 +11,17 @@ from contextlib import contextmanager
 
 from flask_chat.domain.errors import PasscodeWrong, TooFast
 from flask_chat.domain.moderation import in_words
+from flask_chat.entrance.marks import Visitor
 from flask_chat.pacing.base import Counts, Rate
 from flask_chat.settings import Settings
 from flask_chat.web.security_log import SecurityLog
 
 _MINUTE, _HOUR = 60, 3600
 
-# For one room and one network: guessing a word of four letters takes years, and a typo nothing.
+# Wrong passcodes of one room: of a browser, or of a program's network; and of the network together,
+# where others may mistype as well. Guessing four letters takes months, and a typo nothing.
 _WRONG_PASSCODES = Rate(10, 10 / _HOUR)
+_WRONG_PASSCODES_OF_ALL = Rate(60, 60 / _HOUR)
 
 
 class Rates:
@@ -49,24 +52,34 @@ class Rates:
         self._take_connection("connect", address)
 
     @contextmanager
-    def passcode(self, room_id: str, address: str, tried: str) -> Iterator[None]:
+    def passcode(self, room_id: str, address: str, visitor: Visitor) -> Iterator[None]:
         """Count a passcode that turns out to be wrong. Raises TooFast, before one is tried."""
-        if not tried:
+        if not visitor.passcode:
             yield
             return
-        counted = "passcode", f"{room_id} {networks(address)[0]}", _WRONG_PASSCODES
-        wait = self._counts.take(*counted)
+        network = networks(address)[0]
+        own = f"{room_id} {visitor.browser or network} alone"
+        with (
+            self._wrong_passcode(f"{room_id} {network}", _WRONG_PASSCODES_OF_ALL, address),
+            self._wrong_passcode(own, _WRONG_PASSCODES, address),
+        ):
+            yield
+
+    @contextmanager
+    def _wrong_passcode(self, who: str, rate: Rate, address: str) -> Iterator[None]:
+        """Take a token, and put it back unless what is done meanwhile finds the passcode wrong."""
+        wait = self._counts.take("passcode", who, rate)
         if wait:
             self._security.throttled("passcode", address)
-            raise too_fast("Many wrong passcodes were tried.", wait, limit=_WRONG_PASSCODES.burst)
+            raise too_fast("Many wrong passcodes were tried.", wait, limit=rate.burst)
         try:
             yield
         except PasscodeWrong:
             raise
         except BaseException:
-            self._counts.put_back(*counted)
+            self._counts.put_back("passcode", who, rate)
             raise
-        self._counts.put_back(*counted)
+        self._counts.put_back("passcode", who, rate)
 
     def _take(self, what: str, rate: Rate, address: str, sentence: str) -> None:
         wait = self._counts.take(what, sender(address), rate)

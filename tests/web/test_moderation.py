@@ -281,6 +281,34 @@ def test_wrong_passcodes_are_limited_and_the_right_one_waits_as_well(ada: Person
     assert joins(ada, name="Grace", invite=ada.asks("invite", {})["invite"]).status_code == 201
 
 
+def test_one_who_mistypes_the_passcode_keeps_nobody_else_out(app: Flask) -> None:
+    host, mallory, grace = app.test_client(), app.test_client(), app.test_client()
+    code, bearer = room_of(app, host)
+    change(host, code, bearer, passcode="open sesame")
+    tries = [
+        submit(mallory, name="Mallory", code=code, passcode=f"guess {n}", join="1").status_code
+        for n in range(12)
+    ]
+
+    right = submit(grace, name="Grace", code=code, passcode="open sesame", join="1")
+
+    assert tries == [403] * 10 + [429] * 2
+    assert right.status_code == 303
+
+
+def test_many_browsers_of_one_network_do_not_guess_for_ever(app: Flask) -> None:
+    host = app.test_client()
+    code, bearer = room_of(app, host)
+    change(host, code, bearer, passcode="open sesame")
+
+    tries = [
+        submit(app.test_client(), name="Mallory", code=code, passcode="a guess", join="1")
+        for _ in range(62)
+    ]
+
+    assert [answer.status_code for answer in tries] == [403] * 60 + [429] * 2
+
+
 # Pages
 
 
