@@ -7,11 +7,12 @@ from tests.browser.conftest import Person, Visitor
 from tests.people import Place
 from tests.servers import RunningServer
 
+GUESTS = ("Grace", "Alan", "Kate")
 LOBBY_BYTES = 30_000
 ROOM_BYTES = 80_000
 
-# 300 ms on a quiet machine; a busy one gets some slack before it is a failure.
-FIRST_MESSAGES_SECONDS = 1.0
+# 300 ms on a quiet machine; a busy one gets some slack, and the fastest of three counts.
+FIRST_MESSAGES_SECONDS = 0.8
 
 
 def test_lobby_and_room_are_light(person: Person, server: RunningServer) -> None:
@@ -39,17 +40,22 @@ def test_the_first_fifty_messages_are_there_at_once(
     host = place.open_room().connects()
     for number in range(50):
         host.says(f"message {number} " + "lorem ipsum " * 20)
-    grace = person("Grace", server.url)
-    grace.page.goto(f"{server.url}/r/{host.code}")
-    grace.page.get_by_label("Your name").fill("Grace")
 
-    began = time.monotonic()
-    grace.page.get_by_role("button", name="Join", exact=True).click()
-    grace.sees("message 49 " + "lorem ipsum " * 20)
-    grace.is_connected()
+    times = [seconds_to_join(person(name, server.url), host.code) for name in GUESTS]
 
-    assert time.monotonic() - began < FIRST_MESSAGES_SECONDS
+    assert min(times) < FIRST_MESSAGES_SECONDS
     place.close()
+
+
+def seconds_to_join(guest: Visitor, code: str) -> float:
+    """From pressing Join to the newest message on screen and an open line."""
+    guest.page.goto(f"{guest.url}/r/{code}")
+    guest.page.get_by_label("Your name").fill(guest.name)
+    began = time.monotonic()
+    guest.page.get_by_role("button", name="Join", exact=True).click()
+    guest.sees("message 49 " + "lorem ipsum " * 20)
+    guest.is_connected()
+    return time.monotonic() - began
 
 
 def scales(visitor: Visitor):  # type: ignore[no-untyped-def]
