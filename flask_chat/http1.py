@@ -46,8 +46,10 @@ BODY_IN_MEMORY_BYTES = 1_048_576
 BODY_LEAST_BYTES_PER_SECOND = 32_768
 WRITE_SECONDS = 60
 FIRST_REQUEST_SECONDS = 0.5
+# A proxy passes a refusal on only if it could first send what it was sending, so whoever goes on
+# sending at the rate above is heard out, up to a limit.
 LINGER_SECONDS = 1.0
-LINGER_LIMIT_BYTES = 1_048_576
+LINGER_LIMIT_BYTES = 16_777_216
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +364,7 @@ class Handler(WSGIHandler):
         self.response_length += len(data)
 
     def _refuse(self, refusal: RefusedError) -> None:
-        """Answer a request that cannot be read further, and read on a little.
+        """Answer a request that cannot be read further, and read on for a while.
 
         Closing with unread bytes would make the kernel reset the line and drop the answer.
         """
@@ -376,17 +378,18 @@ class Handler(WSGIHandler):
         ]
         answer = "\r\n".join([*lines, "", status.phrase + "\n"]).encode()
         until = time.monotonic() + LINGER_SECONDS
-        unread = LINGER_LIMIT_BYTES
+        count = 0
         with suppress(OSError):
             sock = self._socket()
             sock.settimeout(LINGER_SECONDS)
             sock.sendall(answer)
             sock.shutdown(socket.SHUT_WR)
-            while unread > 0 and time.monotonic() < until:
+            while count < LINGER_LIMIT_BYTES and time.monotonic() < until:
                 self._received.clear()
                 if not self._receive(until):
                     break
-                unread -= len(self._received)
+                count += len(self._received)
+                until += len(self._received) / BODY_LEAST_BYTES_PER_SECOND
 
     def handle_error(
         self,
