@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,12 @@ class Front:
     @property
     def url(self) -> str:
         return f"https://localhost:{self.https_port}"
+
+    def line(self) -> ssl.SSLSocket:
+        """A connection, its certificate checked. Raises OSError."""
+        context = ssl.create_default_context(cafile=self.certificate)
+        plain = socket.create_connection(("127.0.0.1", self.https_port), timeout=10)
+        return context.wrap_socket(plain, server_hostname="localhost")
 
 
 def free_ports(count: int) -> list[int]:
@@ -191,7 +198,7 @@ def _running(
         )
     try:
         until = time.monotonic() + START_SECONDS
-        while not (_answers(front.https_port) and front.certificate.exists()):
+        while not _answers(front):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.05)
@@ -205,9 +212,10 @@ def _running(
             process.wait()
 
 
-def _answers(port: int) -> bool:
+def _answers(front: Front) -> bool:
+    """Caddy listens before it has made its certificate."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        front.line().close()
     except OSError:
         return False
     return True

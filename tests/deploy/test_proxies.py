@@ -1,8 +1,6 @@
 """One server behind nginx, HAProxy and Caddy, set up as deploy/ says."""
 
 import re
-import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -152,7 +150,7 @@ def test_a_body_that_is_too_large_is_refused_by_the_proxy(front: Front) -> None:
         "Content-Type: application/json\r\nContent-Length: 12000000\r\n\r\n"
     )
 
-    with tls_line(front) as line:
+    with front.line() as line:
         line.sendall(head.encode())
         if front.name == "caddy":  # it reads until it is too much
             with suppress(OSError):
@@ -160,12 +158,6 @@ def test_a_body_that_is_too_large_is_refused_by_the_proxy(front: Front) -> None:
         answer = line.recv(1000)
 
     assert answer.startswith(b"HTTP/1.1 413 ")
-
-
-def tls_line(front: Front) -> ssl.SSLSocket:
-    context = ssl.create_default_context(cafile=front.certificate)
-    plain = socket.create_connection(("127.0.0.1", front.https_port), timeout=10)
-    return context.wrap_socket(plain, server_hostname="localhost")
 
 
 class From(HTTPAdapter):
