@@ -14,6 +14,8 @@ import engineio
 import requests
 import socketio
 
+from flask_chat.client import tls
+
 WAIT_SECONDS = 10
 
 
@@ -66,6 +68,9 @@ class Person:
     ) -> "Person":
         """Open one more connection and wait for its welcome."""
         client = _Client(reconnection=False, http_session=self._session)
+        if self._session is not None:
+            context = tls.context(Path(str(self._session.verify)))
+            client.eio.websocket_extra_options = {"sslopt": {"context": context}}
         client.on("welcome", self._welcomed)
         client.on("event", self._happened)
         client.on("typing", self._typed)
@@ -160,7 +165,7 @@ class Place:
 
     def __init__(self, url: str, *, certificate: Path | None = None) -> None:
         self.url = url
-        self._certificate = certificate
+        self.certificate = certificate
         self._people: list[Person] = []
 
     def open_room(self, name: str = "Ada", **more: Any) -> Person:
@@ -184,9 +189,9 @@ class Place:
     def _person(self, path: str, body: dict[str, Any]) -> Person:
         session = requests.Session()
         session.trust_env = False  # a bundle of certificates named there would win over ours
-        session.verify = str(self._certificate) if self._certificate else True
+        session.verify = str(self.certificate) if self.certificate else True
         answer = session.post(self.url + path, json=body, timeout=WAIT_SECONDS)
         assert answer.status_code == 201, answer.text
-        person = Person(self.url, answer.json(), session if self._certificate else None)
+        person = Person(self.url, answer.json(), session if self.certificate else None)
         self._people.append(person)
         return person

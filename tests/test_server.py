@@ -288,7 +288,7 @@ def test_a_head_that_drips_in_meets_its_deadline(tiny: RunningServer) -> None:
 
 
 def test_a_refused_upload_still_hears_why(tiny: RunningServer) -> None:
-    """A proxy, for one, sends all it has before it listens, and takes a reset for a broken server."""
+    """A proxy sends all it has before it listens, and takes a reset for a broken server."""
     size = 12_000_000
     with Line(tiny) as line:
         line.says(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)

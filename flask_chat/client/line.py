@@ -7,10 +7,12 @@ lost one is left behind. Its handlers run in threads of their own: events may ov
 import queue
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import socketio
 from socketio import exceptions
 
+from flask_chat.client import tls
 from flask_chat.client.errors import Refused, Unreachable
 
 
@@ -61,6 +63,9 @@ class Line:
     def open(self, url: str, auth: dict[str, Any]) -> None:
         """Connect; the welcome comes later. Raises Unreachable."""
         try:
+            if urlsplit(url).scheme == "https":
+                context = tls.context(tls.trusted_by_requests(url))
+                self._client.eio.websocket_extra_options = {"sslopt": {"context": context}}
             self._client.connect(url, auth=auth, transports=["websocket"], wait=False)
         except (exceptions.ConnectionError, OSError, ValueError) as error:
             raise Unreachable(str(error)) from None

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from socketio import exceptions
 
+from flask_chat.client import RoomClient
 from tests.deploy.proxies import PROXIES, Front, missing
 from tests.over_redis.nodes import Node
 from tests.people import Person, Place
@@ -56,39 +56,40 @@ def test_people_talk_and_go_on_when_a_server_stops(site: Site) -> None:
         assert [event["seq"] for event in person.events][-10:] == list(range(6, 16))
 
 
+def test_the_python_client_loses_nothing_when_a_server_stops(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(site.place.certificate))
+    texts = [str(number) for number in range(24)]
+    with (
+        RoomClient.create(site.place.url, "Ada") as ada,
+        RoomClient.join(site.place.url, ada.code, "Grace") as grace,
+    ):
+        for number, text in enumerate(texts):
+            ada.post(text)
+            if number == len(texts) // 2:
+                site.servers[0].stop()
+
+        assert _messages(grace, len(texts)) == texts
+
+
+def _messages(client: RoomClient, count: int) -> list[str]:
+    texts: list[str] = []
+    while len(texts) < count and (event := client.next_event(20)) is not None:
+        if event["kind"] == "message_posted":
+            texts.append(event["text"])
+    return texts
+
+
 def _connect(people: list[Person]) -> None:
     for number, person in enumerate(people):
-        _enter(person, number)
+        after = person.events[-1]["seq"] if person.events else None
+        person.connects(after=after, transports=[TRANSPORTS[number % 2]])
 
 
 def _talk(people: list[Person], about: str) -> None:
     for number, person in enumerate(people):
-        _say(person, number, f"{number} {about}")
-    for number, person in enumerate(people):
-        if not person.client.connected:
-            _enter(person, number)
-        for other in range(len(people)):
-            person.sees(f"{other} {about}")
-
-
-# A line may break at any time. Clients of ours then come back and say it again with the same key;
-# these are bare ones, so it is done for them.
-
-
-def _enter(person: Person, number: int) -> None:
-    after = person.events[-1]["seq"] if person.events else None
-    transports = [TRANSPORTS[number % 2]]
-    try:
-        person.connects(after=after, transports=transports)
-    except exceptions.ConnectionError:
-        person.connects(after=after, transports=transports)
-
-
-def _say(person: Person, number: int, text: str) -> None:
-    key = text.replace(" ", "-")
-    try:
-        answer = person.says(text, key=key)
-    except exceptions.SocketIOError:
-        _enter(person, number)
-        answer = person.says(text, key=key)
-    assert answer["ok"]
+        assert person.says(f"{number} {about}")["ok"]
+    for person in people:
+        for number in range(len(people)):
+            person.sees(f"{number} {about}")
