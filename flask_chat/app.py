@@ -33,6 +33,7 @@ from flask_chat.handover import session_prefix
 from flask_chat.moderation import Moderation
 from flask_chat.pacing.base import Rate
 from flask_chat.secret_file import kept_secret
+from flask_chat.setting_sources import load
 from flask_chat.settings import Settings, variable
 from flask_chat.stores.base import Store, StoreError
 from flask_chat.stores.sqlite.copies import key_path
@@ -134,7 +135,7 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     Raises SettingsError, or StoreError when its store cannot be used. The parts that outlive a
     request are in `app.extensions["chat_runtime"]`.
     """
-    settings = settings or Settings.from_environment()
+    settings = settings or load().settings
     fanout = Fanout()
     limits = _limits(settings)
     backend = make_backend(settings, limits, guess_rates(settings), fanout)

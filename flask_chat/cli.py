@@ -13,13 +13,12 @@ import click
 import structlog
 
 from flask_chat import __version__, assets, logs
+from flask_chat.setting_sources import Loaded, load
 from flask_chat.settings import (
     ABOUT,
-    Loaded,
     Settings,
     SettingsError,
     default,
-    load,
     option,
     variable,
 )
@@ -59,7 +58,7 @@ def build_app(settings: Settings | None = None, *, worker: int | None = None) ->
     """
     from flask_chat.app import create_app
 
-    settings = settings or Settings.from_environment()
+    settings = settings or load().settings
     logs.configure(settings)
     return create_app(settings, worker=worker)
 

@@ -55,6 +55,7 @@ PART_OF_MODULE = {
     "http_head": "server",
     "secret_file": "settings",
     "setting_kinds": "settings",
+    "setting_sources": "settings",
     "workers": "server",
 }
 # package from elsewhere → where in flask_chat it may be imported

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_chat.cli import settings_page
-from flask_chat.settings import ABOUT, Settings, SettingsError, load, variable
+from flask_chat.setting_sources import load
+from flask_chat.settings import ABOUT, Settings, SettingsError, variable
 
 DOCS = Path(__file__).parent.parent / "docs"
 KEY = "correct horse battery staple"

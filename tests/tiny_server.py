@@ -19,7 +19,7 @@ from flask import Flask
 from flask_chat import logs
 from flask_chat.http1 import Deadlines
 from flask_chat.server import serve
-from flask_chat.settings import Settings
+from flask_chat.setting_sources import load
 
 DEADLINES = Deadlines(head_seconds=0.5, body_seconds=0.5, idle_seconds=0.5)
 
@@ -95,7 +95,7 @@ def take(environ: dict[str, Any], *, wait: bool) -> Iterable[bytes]:
 
 
 if __name__ == "__main__":
-    settings = Settings.from_environment()
+    settings = load().settings
     logs.configure(settings)
     holder = Flask("tiny")
     holder.wsgi_app = app  # type: ignore[method-assign]
