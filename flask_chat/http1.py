@@ -1,21 +1,16 @@
-"""One HTTP/1 connection: heads and bodies read whole, within deadlines and caps, then the app.
+"""One HTTP/1 connection: requests read whole, within deadlines and caps, then the app.
 
-gevent's pywsgi does the answering; the reading is ours, because pywsgi waits for ever, buffers
-without bounds and lets doubtful framing pass (RFC 9112 §11.2, request smuggling). The app is called
-once the body is there, so a slow client occupies a greenlet and never the app. server.py is next
-door: the listener, and who may still finish when the program stops.
+gevent's pywsgi does the answering; the reading is ours (http_reading.py), because pywsgi waits for
+ever, buffers without bounds and lets doubtful framing pass (RFC 9112 §11.2, request smuggling). The
+app is called once the body is there, so a slow client occupies a greenlet and never the app.
+server.py is next door: the listener, and who may still finish when the program stops.
 """
 
-import re
 import socket
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from http import HTTPStatus
-from io import BytesIO
-from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
@@ -24,41 +19,17 @@ import gevent.socket
 import structlog
 from gevent.pywsgi import WSGIHandler
 
-from flask_chat.http_head import (
-    HEADERS_LIMIT,
-    REQUEST_LINE_LIMIT_BYTES,
-    TOKEN_START,
-    Head,
-    RefusedError,
-    parse_head,
-)
+from flask_chat.http_head import Head, RefusedError, parse_head
+from flask_chat.http_reading import ClientGoneError, Reader
 
 if TYPE_CHECKING:
     from flask_chat.server import Server
 
 log = structlog.get_logger(__name__)
 
-HEAD_LIMIT_BYTES = 32_768
-CHUNK_LINE_LIMIT_BYTES = 256
-READ_BYTES = 65_536
-BODY_IN_MEMORY_BYTES = 1_048_576
-# A large file may take longer than the deadline as long as it comes at the rate of a poor line.
-BODY_LEAST_BYTES_PER_SECOND = 32_768
 WRITE_SECONDS = 60
+REFUSAL_SECONDS = 1.0
 FIRST_REQUEST_SECONDS = 0.5
-# A proxy passes a refusal on only if it could first send what it was sending, so whoever goes on
-# sending at the rate above is heard out, up to a limit.
-LINGER_SECONDS = 1.0
-LINGER_LIMIT_BYTES = 16_777_216
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long a client may take."""
-
-    head_seconds: float = 10.0  # for the whole head, and for the first byte of a new connection
-    body_seconds: float = 30.0
-    idle_seconds: float = 60.0  # between two requests on one connection
 
 
 class Peer(NamedTuple):
@@ -67,10 +38,6 @@ class Peer(NamedTuple):
     host: str
     port: int
     closed: Callable[[], None]
-
-
-class ClientGoneError(ConnectionResetError):
-    """The other side went away, or stopped reading, in the middle of a request."""
 
 
 class Handler(WSGIHandler):
@@ -96,7 +63,8 @@ class Handler(WSGIHandler):
         self.client_address = address
         self.server = server
         self.is_idle = True  # waiting for a request, so that nobody minds the line being closed
-        self._received = bytearray(received)  # read already, by another worker
+        # `received` has been read already, by another worker.
+        self._reader = Reader(sock, server.deadlines, received)
         self._is_first = True
         self._opened_at = time.monotonic()
 
@@ -128,7 +96,7 @@ class Handler(WSGIHandler):
         head = parse_head(data)
         if self._is_passed_on(head.target, data):
             return False
-        body = self._read_body(head)
+        body = self._reader.body(head, self.server.body_limit_bytes)
         self.command, self.path = head.method, head.target
         self.request_version = f"HTTP/{head.version}"
         self.close_connection = not head.keeps_alive or self.server.is_stopping
@@ -164,49 +132,18 @@ class Handler(WSGIHandler):
         owner = None if handover is None else handover.owner(target)
         if handover is None or owner is None:
             return False
-        data = head + b"\r\n\r\n" + bytes(self._received)
+        data = head + b"\r\n\r\n" + bytes(self._reader.received)
         return handover.pass_on(owner, self._socket(), data)
 
-    # Reading
-
-    def _receive(self, until: float) -> bool:
-        """Append what has come; False at the end of the stream. Raises TimeoutError."""
-        sock = self._socket()
-        sock.settimeout(max(until - time.monotonic(), 0.001))
-        data = sock.recv(READ_BYTES)
-        self._received += data
-        return bool(data)
-
     def _read_head(self) -> bytes:
-        """The next head without its empty line, b"" when the client sends no further request."""
-        deadlines, received = self.server.deadlines, self._received
-        until = time.monotonic() + deadlines.head_seconds
-        if not received and not self._wait_for_request():
+        """The next head, b"" when the client sends no further request."""
+        until = time.monotonic() + self.server.deadlines.head_seconds
+        if not self._reader.received and not self._wait_for_request():
             return b""
         if not self._is_first:
-            until = time.monotonic() + deadlines.head_seconds
+            until = time.monotonic() + self.server.deadlines.head_seconds
         self._is_first = False
-        if received.startswith(b"\r\n"):  # RFC 9112 §2.2: an empty line after the last request
-            del received[:2]
-        if received and not TOKEN_START.match(received):
-            raise RefusedError(HTTPStatus.BAD_REQUEST)  # TLS, most likely: no need to wait for more
-        searched = 0
-        while (end := received.find(b"\r\n\r\n", searched)) < 0:
-            if len(received) > HEAD_LIMIT_BYTES:
-                break
-            searched = max(len(received) - 3, 0)
-            self._receive_or_refuse(until)
-        if not 0 <= end <= HEAD_LIMIT_BYTES:
-            is_one_line = b"\r\n" not in received[: REQUEST_LINE_LIMIT_BYTES + 2]
-            status = (
-                HTTPStatus.REQUEST_URI_TOO_LONG
-                if is_one_line
-                else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            )
-            raise RefusedError(status)
-        data = bytes(received[:end])
-        del received[: end + 4]
-        return data
+        return self._reader.head(until)
 
     def _wait_for_request(self) -> bool:
         """Wait for the first bytes of a request; False when there is none to come."""
@@ -216,77 +153,11 @@ class Handler(WSGIHandler):
         try:
             if self.server.is_stopping and not self._is_first:
                 return False
-            return self._receive(time.monotonic() + seconds)
+            return self._reader.receive(time.monotonic() + seconds)
         except TimeoutError:
             return False
         finally:
             self.is_idle = False
-
-    def _receive_or_refuse(self, until: float) -> None:
-        try:
-            if self._receive(until):
-                return
-        except TimeoutError:
-            raise RefusedError(HTTPStatus.REQUEST_TIMEOUT) from None
-        raise ClientGoneError
-
-    def _read_body(self, head: Head) -> IO[bytes]:
-        """The whole body, from its start; beyond a megabyte it is kept on disk."""
-        limit = self.server.body_limit_bytes
-        if head.length is not None and head.length > limit:
-            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        seconds = self.server.deadlines.body_seconds
-        if head.length == 0:
-            return BytesIO()
-        body = SpooledTemporaryFile(max_size=BODY_IN_MEMORY_BYTES)  # noqa: SIM115
-        if head.expects_continue and not self._received:
-            self._socket().sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if head.length is None:
-            self._read_chunks(body, limit, time.monotonic() + seconds)
-        else:
-            seconds = max(seconds, head.length / BODY_LEAST_BYTES_PER_SECOND)
-            self._move(head.length, body, time.monotonic() + seconds)
-        body.seek(0)
-        return body
-
-    def _move(self, count: int, body: IO[bytes], until: float) -> None:
-        """Read `count` bytes and append them to the body."""
-        while count:
-            if not self._received:
-                self._receive_or_refuse(until)
-            part = self._received[:count]
-            body.write(part)
-            del self._received[: len(part)]
-            count -= len(part)
-
-    def _read_chunks(self, body: IO[bytes], limit: float, until: float) -> None:
-        """Read a chunked body (RFC 9112 §7.1); extensions and trailers are dropped."""
-        while True:
-            size = re.fullmatch(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?", self._read_line(until))
-            if size is None:
-                raise RefusedError(HTTPStatus.BAD_REQUEST)
-            count = int(size[1], 16)
-            if not count:
-                break
-            if body.tell() + count > limit:
-                raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            self._move(count, body, until)
-            if self._read_line(until):
-                raise RefusedError(HTTPStatus.BAD_REQUEST)
-        for _ in range(HEADERS_LIMIT):
-            if not self._read_line(until):
-                return
-        raise RefusedError(HTTPStatus.BAD_REQUEST)
-
-    def _read_line(self, until: float) -> bytes:
-        received = self._received
-        while (end := received.find(b"\r\n", 0, CHUNK_LINE_LIMIT_BYTES)) < 0:
-            if len(received) >= CHUNK_LINE_LIMIT_BYTES:
-                raise RefusedError(HTTPStatus.BAD_REQUEST)
-            self._receive_or_refuse(until)
-        line = bytes(received[:end])
-        del received[: end + 2]
-        return line
 
     # Answering
 
@@ -321,7 +192,7 @@ class Handler(WSGIHandler):
             raise RuntimeError("the connection is taken or answered already")
         self.socket = None
         self.server.connections.discard(self)
-        data, self._received = bytes(self._received), bytearray()
+        data = bytes(self._reader.received)
         family, kind, protocol = old.family, old.type, old.proto
         # The listener still holds the old object and will close it: an empty shell by then.
         taken = gevent.socket.socket(family, kind, protocol, fileno=old.detach())
@@ -377,19 +248,12 @@ class Handler(WSGIHandler):
             f"Content-Length: {len(status.phrase) + 1}",
         ]
         answer = "\r\n".join([*lines, "", status.phrase + "\n"]).encode()
-        until = time.monotonic() + LINGER_SECONDS
-        count = 0
         with suppress(OSError):
             sock = self._socket()
-            sock.settimeout(LINGER_SECONDS)
+            sock.settimeout(REFUSAL_SECONDS)
             sock.sendall(answer)
             sock.shutdown(socket.SHUT_WR)
-            while count < LINGER_LIMIT_BYTES and time.monotonic() < until:
-                self._received.clear()
-                if not self._receive(until):
-                    break
-                count += len(self._received)
-                until += len(self._received) / BODY_LEAST_BYTES_PER_SECOND
+            self._reader.hear_out()
 
     def handle_error(
         self,

@@ -1,7 +1,8 @@
 """The head of an HTTP/1 request, read strictly: the first line, the headers, where the body ends.
 
 Two programs that read one head differently let requests through that neither of them meant
-(RFC 9112 §11.2), so whatever is doubtful is refused. http1.py next door reads from connections.
+(RFC 9112 §11.2), so whatever is doubtful is refused. http_reading.py next door reads
+from connections.
 """
 
 import re

@@ -25,7 +25,8 @@ from gevent.pywsgi import WSGIServer
 from flask_chat.addresses import CannotListenError, is_loopback, lan_address, listen, url_of
 from flask_chat.callers import Callers
 from flask_chat.handover import Handover
-from flask_chat.http1 import Deadlines, Handler, Peer
+from flask_chat.http1 import Handler, Peer
+from flask_chat.http_reading import Deadlines
 from flask_chat.settings import Settings
 from flask_chat.workers import Supervisor, Worker
 

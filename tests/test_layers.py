@@ -53,6 +53,7 @@ PART_OF_MODULE = {
     "handover": "server",
     "http1": "server",
     "http_head": "server",
+    "http_reading": "server",
     "secret_file": "settings",
     "setting_kinds": "settings",
     "setting_sources": "settings",

@@ -17,7 +17,7 @@ import gevent
 from flask import Flask
 
 from flask_chat import logs
-from flask_chat.http1 import Deadlines
+from flask_chat.http_reading import Deadlines
 from flask_chat.server import serve
 from flask_chat.setting_sources import load
 

@@ -197,7 +197,7 @@ def main():
 
 
 def make_http(listener, app):
-    from flask_chat.http1 import Deadlines
+    from flask_chat.http_reading import Deadlines
     from flask_chat.server import Server
 
     return Server(listener, app, body_limit_bytes=1_000_000, deadlines=Deadlines())
