@@ -30,7 +30,8 @@ RUN /opt/build/bin/python -m build --wheel --no-isolation --outdir /tmp/wheel \
 
 FROM python:3.13-slim-bookworm
 LABEL org.opencontainers.image.title="Flask Chat App" org.opencontainers.image.licenses="MIT"
-RUN useradd --system --uid 10001 --home-dir /data --create-home --shell /usr/sbin/nologin chat
+RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin chat \
+  && install -d -o chat -g chat /data
 COPY --from=packages /opt/flask-chat /opt/flask-chat
 ENV PATH=/opt/flask-chat/bin:$PATH PYTHONUNBUFFERED=1 CHAT_HOST=0.0.0.0 CHAT_PORT=5000
 # CHAT_STORE=sqlite:///chat.db keeps the rooms here.
