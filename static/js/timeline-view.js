@@ -179,7 +179,9 @@ export class TimelineView {
       if (nodes[middle].getBoundingClientRect().bottom <= edge) low = middle + 1;
       else high = middle;
     }
-    const node = nodes[low] === this.#older ? nodes[low + 1] : nodes[low];
+    // A day's line stays the first one of its day, whatever comes before what it stood above.
+    while (low < nodes.length - 1 && !nodes[low].classList.contains("message")) low += 1;
+    const node = nodes[low];
     this.#anchor = node ? { node, top: node.getBoundingClientRect().top - edge } : null;
   }
 
