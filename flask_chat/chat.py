@@ -34,7 +34,7 @@ from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.stores.base import Append, Appended, Store
-from flask_chat.stretches import newest_part, oldest_part
+from flask_chat.stretches import ANSWER_BYTES, newest_part, oldest_part
 from flask_chat.succession import Succession
 
 # A welcome without `after` brings this many events; more missed ones than a welcome can sensibly
@@ -301,11 +301,18 @@ class Chat:
         self._pace(ref, "history", self._limits.reads_burst, self._limits.reads_per_second)
 
     def history(
-        self, ref: Ref, *, after: int | None = None, before: int | None = None, limit: int = 50
+        self,
+        ref: Ref,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = 50,
+        newest_bytes: int = ANSWER_BYTES,
     ) -> History:
         """Up to `limit` events: the oldest above `after`, else the newest (below `before`).
 
-        Fewer when they are long; `more` then says so. Raises RoomEnded or TokenInvalid.
+        Fewer when they are long, and the newest are more than `newest_bytes`; `more` then says so.
+        Raises RoomEnded or TokenInvalid.
         """
         self.member(ref)
         if after is not None:
@@ -313,7 +320,7 @@ class Chat:
             more = page.start + len(page.events) <= page.last_seq
             reset = page.start > after + 1
         else:
-            page = newest_part(self._store.read_before(ref.room_id, before, limit))
+            page = newest_part(self._store.read_before(ref.room_id, before, limit), newest_bytes)
             more, reset = page.start > page.first_seq, False
         return History(page.events, self._people_in(ref.room_id, page.events), more, reset)
 

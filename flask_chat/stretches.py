@@ -9,21 +9,21 @@ from flask_chat.stores.base import Page
 ANSWER_BYTES = 512 * 1024
 
 
-def newest_part(page: Page) -> Page:
+def newest_part(page: Page, most_bytes: int = ANSWER_BYTES) -> Page:
     """The end of the page, as much of it as one answer may bring."""
-    count = _fitting(reversed(page.events))
+    count = _fitting(reversed(page.events), most_bytes)
     left_out = len(page.events) - count
     return page._replace(events=page.events[left_out:], start=page.start + left_out)
 
 
 def oldest_part(page: Page) -> Page:
     """The beginning of the page, as much of it as one answer may bring."""
-    return page._replace(events=page.events[: _fitting(page.events)])
+    return page._replace(events=page.events[: _fitting(page.events, ANSWER_BYTES)])
 
 
-def _fitting(events: Iterable[bytes]) -> int:
-    """How many of these events one answer may bring: one at least."""
-    count, room_left = 0, ANSWER_BYTES
+def _fitting(events: Iterable[bytes], most_bytes: int) -> int:
+    """How many of these events go into so much: one at least."""
+    count, room_left = 0, most_bytes
     for event in events:
         room_left -= len(event)
         if room_left < 0 and count:

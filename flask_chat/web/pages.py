@@ -34,6 +34,8 @@ from flask_chat.web.refusals import headers_of, status_of
 from flask_chat.web.tokens import Tokens
 
 LINES_ON_PAGE = 50
+# Each is there twice and not compressed (BREACH); scripts ask for older ones when they are wanted.
+EVENTS_ON_PAGE_BYTES = 16_384
 
 
 class Pages:
@@ -192,7 +194,7 @@ class Pages:
     def _room_page(self, ref: Ref) -> ResponseReturnValue:
         room = self._chat.room(ref)
         sessions.remember(ref, room.code)
-        history = self._chat.history(ref, limit=LINES_ON_PAGE)
+        history = self._chat.history(ref, limit=LINES_ON_PAGE, newest_bytes=EVENTS_ON_PAGE_BYTES)
         members = self._chat.members(ref)
         shown = history._replace(members=[*history.members, *members])
         page = render_template(

@@ -10,6 +10,7 @@ from tests.servers import RunningServer
 GUESTS = ("Grace", "Alan", "Kate")
 LOBBY_BYTES = 30_000
 ROOM_BYTES = 80_000
+FULL_ROOM_BYTES = 120_000  # and the lobby before it
 
 # 300 ms on a quiet machine; a busy one gets some slack, and the fastest of three counts.
 FIRST_MESSAGES_SECONDS = 0.8
@@ -30,6 +31,24 @@ def test_lobby_and_room_are_light(person: Person, server: RunningServer) -> None
 
     assert 1_000 < lobby < LOBBY_BYTES
     assert 10_000 < room < ROOM_BYTES
+
+
+def test_a_room_full_of_long_messages_is_light(
+    person: Person, start_server: Callable[..., RunningServer]
+) -> None:
+    server = start_server(posts_per_second=0)
+    place = Place(server.url)
+    host = place.open_room().connects()
+    for number in range(50):
+        host.says(f"message {number} ".ljust(4000, "x"))
+    grace = person("Grace", server.url)
+    weigh = scales(grace)
+
+    grace.joins(host.code)
+    grace.sees("message 49 ".ljust(4000, "x"))
+
+    assert 10_000 < weigh() < FULL_ROOM_BYTES
+    place.close()
 
 
 def test_the_first_fifty_messages_are_there_at_once(
