@@ -5,6 +5,7 @@
 
 import { io } from "socket.io-client";
 import { isFinal } from "./ending.js";
+import { Ways } from "./ways.js";
 
 /** @import { ChatError, ConnectionState, Event, Reply, Welcome } from "./types.d.ts" */
 
@@ -21,6 +22,7 @@ const GOING_AWAY = 1001; // what our server closes with, too, with the reason "s
 
 export class Connection {
   #socket;
+  #ways = new Ways();
   #heard;
   #after;
   /** @type {ConnectionState} */
@@ -53,9 +55,6 @@ export class Connection {
     this.#socket = io({
       autoConnect: false,
       reconnection: false,
-      transports: ["websocket", "polling"],
-      tryAllTransports: true,
-      timeout: ANSWER_MS,
       auth: (give) => give({ token, ...this.#resumePoint() }),
     });
   }
@@ -77,6 +76,7 @@ export class Connection {
     socket.on("knocks", ({ waiting }) => this.#heard.knocks(waiting));
     socket.on("connect_error", (error) => this.#refused(error));
     socket.on("disconnect", (_reason, details) => this.#lost(details));
+    socket.io.on("open", () => this.#opened());
     this.#connect();
   }
 
@@ -158,17 +158,31 @@ export class Connection {
   }
 
   #connect() {
-    clearTimeout(this.#timer);
     this.#attempt += 1;
+    this.#try();
+  }
+
+  #try() {
+    clearTimeout(this.#timer);
     this.#triedAt = Date.now();
     this.#timer = setTimeout(() => this.#giveUp(), ENTER_MS);
     this.#tell({ name: "connecting", since: this.#lostAt, attempt: this.#attempt });
+    const { transports, tryAllTransports, patienceMs } = this.#ways;
+    Object.assign(this.#socket.io.opts, { transports, tryAllTransports });
+    this.#socket.io.timeout(patienceMs);
     this.#socket.connect();
+  }
+
+  #opened() {
+    const { engine } = this.#socket.io;
+    this.#ways.opened(engine.transport.name);
+    engine.once("upgrade", (transport) => this.#ways.opened(transport.name));
   }
 
   /** The server takes the line but does not let us in. */
   #giveUp() {
     this.#isRestarting = false;
+    this.#ways.failed();
     if (this.#socket.connected) {
       this.#socket.io.engine.close();
     } else {
@@ -191,6 +205,11 @@ export class Connection {
     if (this.#isClosed || this.#isAside) return;
     const error = failure.data;
     if (error && isFinal(error.code)) return this.stop(error);
+    if (failure.message === "timeout") {
+      if (this.#ways.silent()) return this.#try();
+    } else if (!error) {
+      this.#ways.failed();
+    }
     this.#comeBack(error);
   }
 
@@ -198,6 +217,7 @@ export class Connection {
   #lost(details) {
     if (this.#isClosed || this.#isAside) return;
     if (this.#state.name === "online") this.#lostAt = Date.now();
+    else this.#ways.failed();
     this.#isStopping = saysStopping(details?.context);
     const isWished = this.#isRestarting && this.#attempt === 0;
     this.#isRestarting = false;

@@ -12,6 +12,7 @@ class Road:
     def __init__(self, port: int) -> None:
         self._upstream = port
         self._is_open = True
+        self._swallows_upgrades = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._lines: set[asyncio.StreamWriter] = set()  # both ends of the WebSockets among them
         self._from_server: set[asyncio.StreamWriter] = set()
@@ -21,6 +22,7 @@ class Road:
         self._thread.start()
         self._ready.wait()
         self.opened = 0  # connections so far
+        self.swallowed = 0  # wishes for a WebSocket so far
 
     @property
     def url(self) -> str:
@@ -43,6 +45,15 @@ class Road:
     def lose_answers(self) -> None:
         """On the WebSockets there are now, let through what browsers send but no answers."""
         self._loop.call_soon_threadsafe(self._lose_answers)
+
+    def swallow_upgrades(self, is_swallowing: bool = True) -> None:
+        """Never answer who wants a WebSocket from now on, as some proxies do; plain HTTP works."""
+        self._swallows_upgrades = is_swallowing
+
+    @property
+    def websockets(self) -> int:
+        """How many WebSockets have been let through and are still there."""
+        return len(self._lines - self._from_server)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -108,6 +119,10 @@ class Road:
         with suppress(OSError):
             while data := await reader.read(65536):
                 if b"upgrade: websocket" in data.lower():
+                    if self._swallows_upgrades:
+                        self.swallowed += 1
+                        await reader.read()
+                        return
                     self._lines |= both
                 writer.write(data)
                 await writer.drain()
