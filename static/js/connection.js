@@ -10,7 +10,9 @@ import { Ways } from "./ways.js";
 /** @import { ChatError, ConnectionState, Event, Reply, Welcome } from "./types.d.ts" */
 
 const ANSWER_MS = 10_000;
+const DOUBT_MS = 3000; // stores that hang say so after two seconds
 const PROBE_MS = 3000;
+const REQUEST_MS = 90_000; // dead requests would hold the six connections that a browser has for us for minutes
 const ENTER_MS = 15_000; // from the first byte to the welcome
 const HASTE_MS = 2000; // an attempt older than this is given up when there is a reason to hurry
 const GIVEN_UP_MS = 45_000; // after this long without a sign of life the server has closed the line
@@ -55,6 +57,7 @@ export class Connection {
     this.#socket = io({
       autoConnect: false,
       reconnection: false,
+      requestTimeout: REQUEST_MS,
       auth: (give) => give({ token, ...this.#resumePoint() }),
     });
   }
@@ -123,7 +126,7 @@ export class Connection {
     if (asleepMs > GIVEN_UP_MS) return this.restart();
     if (this.#isProbing) return;
     this.#isProbing = true;
-    const answer = await this.ask("history", { after: this.#after() ?? 0, limit: 1 }, PROBE_MS);
+    const answer = await this.#emit("history", { after: this.#after() ?? 0, limit: 1 }, PROBE_MS);
     this.#isProbing = false;
     if (answer === null) this.restart();
   }
@@ -132,29 +135,41 @@ export class Connection {
   restart() {
     if (!this.#socket.connected) return;
     this.#isRestarting = true;
-    this.#socket.io.engine.close();
+    this.#socket.disconnect(); // the engine's own `close` would wait until a dead line has taken what is unsent
   }
 
   /**
-   * Asks the server something. Null when there is no line or no answer in time.
+   * Asks the server something. Null when there is no line or no answer in time; while there is none, the line is
+   * in doubt.
    * @template T
    * @param {string} name
    * @param {object} data
-   * @param {number} [timeoutMs]
    * @returns {Promise<Reply<T> | null>}
    */
-  async ask(name, data, timeoutMs = ANSWER_MS) {
+  async ask(name, data) {
+    const doubting = setInterval(() => this.doubt(0), DOUBT_MS);
+    const reply = await this.#emit(name, data, ANSWER_MS);
+    clearInterval(doubting);
+    return reply;
+  }
+
+  /** Tells the server something nobody will miss when it gets lost. @param {string} name @param {object} data */
+  tell(name, data) {
+    if (this.#socket.connected) this.#socket.volatile.emit(name, data);
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} data
+   * @param {number} timeoutMs
+   */
+  async #emit(name, data, timeoutMs) {
     if (!this.#socket.connected) return null;
     try {
       return await this.#socket.timeout(timeoutMs).emitWithAck(name, data);
     } catch {
       return null;
     }
-  }
-
-  /** Tells the server something nobody will miss when it gets lost. @param {string} name @param {object} data */
-  tell(name, data) {
-    if (this.#socket.connected) this.#socket.volatile.emit(name, data);
   }
 
   #connect() {
@@ -183,12 +198,9 @@ export class Connection {
   #giveUp() {
     this.#isRestarting = false;
     this.#ways.failed();
-    if (this.#socket.connected) {
-      this.#socket.io.engine.close();
-    } else {
-      this.#socket.disconnect();
-      this.#comeBack();
-    }
+    const isConnected = this.#socket.connected; // then `#lost` comes back
+    this.#socket.disconnect();
+    if (!isConnected) this.#comeBack();
   }
 
   /** @param {Welcome} welcome */

@@ -240,10 +240,10 @@ export class Outbox {
 
   /** No answer in time, though the line seems to be there. A lost line waits for the next one instead. */
   #unanswered() {
+    if (!this.#isOnline) return;
     this.#timeouts += 1;
     const seconds = Math.min(2 ** this.#timeouts, SLOWEST_RETRY_SECONDS);
-    if (this.#isOnline)
-      this.#pause(seconds * 1000, { code: "timeout", message: "The server does not answer" });
+    this.#pause(seconds * 1000, { code: "timeout", message: "The server does not answer" });
   }
 
   /** @param {string} key @param {ChatError} error */

@@ -71,10 +71,7 @@ class RoomPage {
         this.#state.learn(members, events);
         this.#painter.paintNow({ isQuiet: true });
       },
-      unanswered: () => {
-        this.#connection.doubt(0);
-        setTimeout(() => this.#catchUp.fillHole(), ASK_AGAIN_MS);
-      },
+      unanswered: () => setTimeout(() => this.#catchUp.fillHole(), ASK_AGAIN_MS),
       gone: () => {
         this.#timeline.forget();
         this.#connection.restart();

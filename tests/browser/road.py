@@ -38,9 +38,12 @@ class Road:
         """Let connections through again."""
         self._is_open = True
 
-    def fall_silent(self) -> None:
-        """Take nothing more from the WebSockets there are now and close none; new ones work."""
-        self._loop.call_soon_threadsafe(self._fall_silent)
+    def fall_silent(self, everywhere: bool = False) -> None:
+        """Take nothing more from the WebSockets there are now and close none; new ones work.
+
+        Or from all connections there are now.
+        """
+        self._loop.call_soon_threadsafe(self._fall_silent, everywhere)
 
     def lose_answers(self) -> None:
         """On the WebSockets there are now, let through what browsers send but no answers."""
@@ -65,18 +68,20 @@ class Road:
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        server.close()  # before the rest, else somebody comes meanwhile
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.run_until_complete(asyncio.sleep(0))
-        server.close()
         self._loop.close()
 
     def _cut(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()
 
-    def _fall_silent(self) -> None:
-        for writer in self._lines:
+    def _fall_silent(self, everywhere: bool) -> None:
+        for writer in self._writers if everywhere else self._lines:
             writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def _lose_answers(self) -> None:

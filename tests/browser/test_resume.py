@@ -86,6 +86,95 @@ def test_a_dead_line_is_noticed_when_the_tab_wakes(person: Person, road: Road) -
     assert road.opened > before
 
 
+def test_a_post_without_an_answer_shows_that_the_line_is_dead(person: Person, road: Road) -> None:
+    ada, grace = person("Ada"), person("Grace", road.url)
+    grace.joins(ada.creates_a_room())
+
+    road.fall_silent()
+    began = time.monotonic()
+    grace.says("after the network forgot us")
+    ada.says("do you read me?")
+
+    ada.sees("after the network forgot us")
+    grace.sees("do you read me?")
+    assert time.monotonic() - began < 10
+    grace.has_sent_everything()
+    assert ada.texts == grace.texts == ["do you read me?", "after the network forgot us"]
+    expect(ada.page.locator(".presence")).to_have_count(1)
+
+
+def test_what_arrived_though_its_answer_did_not_is_there_once(person: Person, road: Road) -> None:
+    ada, grace = person("Ada"), person("Grace", road.url)
+    grace.joins(ada.creates_a_room())
+
+    road.lose_answers()
+    began = time.monotonic()
+    grace.says("said once")
+    ada.sees("said once")
+    ada.says("do you read me?")
+
+    grace.sees("do you read me?")
+    assert time.monotonic() - began < 10
+    grace.has_sent_everything()
+    assert ada.texts == grace.texts == ["said once", "do you read me?"]
+
+
+def test_a_dead_line_over_polling_is_noticed_too(person: Person, road: Road) -> None:
+    ada, grace = person("Ada"), person("Grace", road.url)
+    code = ada.creates_a_room()
+    road.swallow_upgrades()
+    grace.joins(code)
+
+    road.fall_silent(everywhere=True)
+    grace.says("after the network forgot us")
+    room = grace.page.locator("#room")
+    expect(room).not_to_have_attribute("data-connection", "online", timeout=10_000)
+    road.close()  # or the browser would go on using silent connections that are open
+    road.open()
+
+    ada.sees("after the network forgot us")
+    grace.has_sent_everything()
+    assert ada.texts == grace.texts == ["after the network forgot us"]
+
+
+def test_a_dead_line_that_cannot_be_replaced_is_said_in_the_banner(
+    person: Person, road: Road
+) -> None:
+    grace = person("Grace", road.url)
+    grace.creates_a_room()
+    banner = grace.page.locator("#banner")
+
+    road.fall_silent()
+    road.swallow_upgrades()
+    grace.says("into the void")
+    expect(grace.page.locator("#room")).to_have_attribute("data-connection", "connecting")
+    lost_at = time.monotonic()
+    expect(banner).not_to_be_visible()
+
+    expect(banner).to_have_text(re.compile("1 message waits to be sent"))
+    expect(banner).to_be_visible()
+    assert 1.5 < time.monotonic() - lost_at < 5
+    grace.has_sent_everything()
+    assert grace.texts == ["into the void"]
+
+
+def test_a_slow_server_that_gives_a_sign_of_life_keeps_its_lines(
+    person: Person, road: Road
+) -> None:
+    ada, grace = person("Ada"), person("Grace", road.url)
+    code = ada.creates_a_room()
+    grace.page.route_web_socket(re.compile("socket.io"), lose_acknowledgements_of("post"))
+    grace.joins(code)
+    before = road.opened
+
+    grace.says("kept, but nobody says so")
+    ada.sees("kept, but nobody says so")
+    grace.page.wait_for_timeout(8000)  # long enough for a doubt and a probe in vain
+
+    expect(grace.page.locator("#room")).to_have_attribute("data-connection", "online")
+    assert road.opened == before
+
+
 def test_a_visible_page_that_slept_reconnects_without_asking(person: Person, road: Road) -> None:
     grace = person("Grace", road.url)
     grace.page.clock.install()
@@ -219,5 +308,27 @@ def disconnect_at_once(told: list[str]):  # type: ignore[no-untyped-def]
                 line.send("41")
 
         server.on_message(pass_on)
+
+    return route
+
+
+def lose_acknowledgements_of(name: str):  # type: ignore[no-untyped-def]
+    """Routes WebSockets through us; what answers this event does not come through."""
+
+    def route(line):  # type: ignore[no-untyped-def]
+        server = line.connect_to_server()
+        asked: list[str] = []
+
+        def carry_up(message: str | bytes) -> None:
+            if isinstance(message, str) and (found := re.match(rf'42(\d+)\["{name}"', message)):
+                asked.append(f"43{found[1]}[")
+            server.send(message)
+
+        def carry_down(message: str | bytes) -> None:
+            if not (isinstance(message, str) and message.startswith(tuple(asked))):
+                line.send(message)
+
+        line.on_message(carry_up)
+        server.on_message(carry_down)
 
     return route

@@ -89,6 +89,29 @@ test("a lost answer sends the same key again once the line is back", async () =>
   assert.equal(outbox.items[0].state, "kept");
 });
 
+test("lines that were lost do not make the wait for a slow server longer", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const { outbox, sent } = makeOutbox({
+    send: async () => {
+      if (sent.length < 4) outbox.setOnline(false);
+      return null;
+    },
+  });
+
+  outbox.add("one");
+  for (let line = 0; line < 4; line += 1) {
+    outbox.setOnline(true);
+    await settled();
+  }
+  const until = outbox.wait?.until;
+  const now = Date.now();
+  outbox.stop();
+  mock.timers.reset();
+
+  assert.equal(sent.length, 4);
+  assert.equal(until, now + 2000);
+});
+
 test("an event that comes before its acknowledgement settles the item for good", async () => {
   const { outbox } = makeOutbox();
   outbox.setOnline(true);
