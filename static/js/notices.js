@@ -1,7 +1,7 @@
 /** What the page says about itself: the banner of the connection, and the voice for screen readers. */
 
 import { flag } from "./lib/dom.js";
-import { plural } from "./lib/text.js";
+import { plural, withoutAdvice } from "./lib/text.js";
 
 /** @import { ConnectionState } from "./types.d.ts" */
 
@@ -92,7 +92,7 @@ export function describeConnection(state, now, waiting) {
   const cause =
     state.error?.message ??
     (state.stopping ? "The server is restarting." : "The connection is lost.");
-  return `${cause.replace(/[.!]?$/u, ".")} Trying again in ${seconds} s.${wait}`;
+  return `${withoutAdvice(cause)}. Trying again in ${seconds} s.${wait}`;
 }
 
 /** The one polite voice: reads new messages, a few at a time, and never the history. */

@@ -5,7 +5,7 @@
 
 import { isAgreed } from "./asks.js";
 import { find } from "./lib/dom.js";
-import { plural } from "./lib/text.js";
+import { plural, withoutAdvice } from "./lib/text.js";
 
 /** @import { ChatError } from "./types.d.ts" */
 
@@ -105,7 +105,7 @@ export class OutboxView {
 }
 
 /**
- * "Too fast for this room: 12 messages left, 6 s". With a reason of the server's when it gave one.
+ * "Sending slowly: 12 messages, 6 s". With a reason of the server's when it gave one.
  * @param {number} count
  * @param {{until: number, error: ChatError | null}} wait
  * @param {number} now
@@ -115,5 +115,7 @@ export function describeWait(count, { until, error }, now) {
   const left = plural(count, "message");
   if (error === null || error.code === "too_fast") return `Sending slowly: ${left}, ${seconds} s`;
   if (error.code === "slow_mode") return `Slow mode: ${left} in ${seconds} s`;
-  return `${error.message.replace(/[.!]?$/u, "")}. ${left} in ${seconds} s`;
+  const isUnavailable = error.code === "unavailable";
+  const cause = isUnavailable ? "The server cannot keep messages just now" : error.message;
+  return `${withoutAdvice(cause)}. ${left} in ${seconds} s`;
 }

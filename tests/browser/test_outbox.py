@@ -2,7 +2,9 @@
 
 import re
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -275,6 +277,25 @@ def test_thirty_messages_from_a_tunnel_go_at_the_rooms_pace(person: Person, road
     expect(grace.page.locator("#queue")).to_have_text("")
     ada.sees("note 29")
     assert ada.texts == grace.texts == [f"note {number}" for number in range(30)]
+
+
+def test_a_locked_disk_is_said_in_words_that_ask_nothing_of_people(
+    person: Person, start_server: Callable[..., RunningServer], tmp_path: Path
+) -> None:
+    ada = person("Ada", start_server(store=f"sqlite:///{tmp_path}/chat.db").url)
+    ada.creates_a_room()
+
+    with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ada.says("when the disk is back")
+        expect(ada.page.locator("#queue")).to_have_text(
+            re.compile(r"^The server cannot keep messages just now\. 1 message in \d+ s$")
+        )
+        expect(ada.page.locator("#room")).to_have_attribute("data-connection", "online")
+
+    ada.has_sent_everything()
+    expect(ada.page.locator("#queue")).to_have_text("")
+    assert ada.texts == ["when the disk is back"]
 
 
 def test_on_a_slow_line_the_bubble_does_not_wait(person: Person) -> None:

@@ -22,6 +22,16 @@ test("the cause is named when it is known", () => {
   assert.match(describeConnection({ ...waiting, error }, 0, 0), /^The server is full\. Trying/);
 });
 
+test("nobody is asked to try again while the page does it", () => {
+  const message = "This server is full. Please try again later.";
+  const error = { code: "server_full", message };
+
+  assert.equal(
+    describeConnection({ ...waiting, error }, 0, 0),
+    "This server is full. Trying again in 4 s.",
+  );
+});
+
 test("offline and connecting have their own words", () => {
   assert.equal(
     describeConnection({ name: "offline", since: 0 }, 0, 1),

@@ -137,3 +137,12 @@ export function listNames(names) {
 export function plural(count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/**
+ * A refusal as a cause to go on from, without its full stop and without what it asks of people: the page does that by
+ * itself. "This server is full. Please try again later." is "This server is full".
+ * @param {string} message
+ */
+export function withoutAdvice(message) {
+  return message.replace(/ Please .*/su, "").replace(/[.!]$/u, "");
+}
