@@ -62,9 +62,10 @@ export class Banner {
     this.#element.inert = !isShown;
     this.#speak(isShown);
     if (!isShown) return;
-    const sentence = describeConnection(state, Date.now(), this.#waiting());
-    if (this.#text.textContent !== sentence) this.#text.textContent = sentence;
-    this.#button.hidden = state.name === "connecting";
+    write(this.#text, describeConnection(state, Date.now(), this.#waiting()));
+    const press = wordOnButton(state);
+    write(this.#button, press);
+    this.#button.hidden = press === "";
     this.#element.dataset.state = state.name;
   }
 
@@ -78,6 +79,17 @@ export class Banner {
       );
     else if (this.#state.name === "online") this.#say("Connected again");
   }
+}
+
+/** Only what is new: the text is read out, and a press may be under way. @param {HTMLElement} element @param {string} words */
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+/** "Now" goes on from "Trying again in 4 s"; there is nothing to press while it is tried. @param {ConnectionState} state */
+export function wordOnButton(state) {
+  if (state.name === "connecting") return "";
+  return state.name === "offline" ? "Try now" : "Now";
 }
 
 /** @param {ConnectionState} state @param {number} now @param {number} waiting */

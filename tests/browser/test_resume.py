@@ -192,7 +192,7 @@ def test_the_banner_comes_late_counts_down_and_goes_with_a_press(
 ) -> None:
     ada = person("Ada", road.url)
     ada.creates_a_room()
-    banner = ada.page.get_by_role("group", name="Connection")
+    banner = ada.page.get_by_role("region", name="Connection")
 
     road.close()
     expect(ada.page.locator("#room")).not_to_have_attribute("data-connection", "online")

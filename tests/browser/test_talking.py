@@ -169,3 +169,23 @@ def test_lobby_and_room_pass_the_accessibility_check(
     ada.says("hello")
     ada.sees("hello")
     ada.check_accessibility()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 800}], ids=["phone", "desk"])
+def test_the_room_passes_the_accessibility_check_offline_too(
+    person: Person, scheme: str, viewport: dict[str, int]
+) -> None:
+    ada = person("Ada", color_scheme=scheme, viewport=viewport)
+    ada.creates_a_room()
+
+    ada.context.set_offline(True)
+    ada.says("from the train")
+    banner = ada.page.get_by_role("region", name="Connection")
+    expect(banner).to_contain_text("You are offline. 1 message waits to be sent.")
+    expect(banner.get_by_role("button")).to_have_text("Try now")
+    expect(banner).to_have_css("opacity", "1")
+    ada.check_accessibility()
+
+    ada.context.set_offline(False)
+    ada.has_sent_everything()

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeConnection } from "../../static/js/notices.js";
+import { describeConnection, wordOnButton } from "../../static/js/notices.js";
 
 /** @type {Extract<import("../../static/js/types.d.ts").ConnectionState, { name: "waiting" }>} */
 const waiting = { name: "waiting", since: 0, attempt: 1, until: 4000, stopping: false };
@@ -41,4 +41,10 @@ test("offline and connecting have their own words", () => {
     describeConnection({ name: "connecting", since: 0, attempt: 1 }, 0, 0),
     "Connecting …",
   );
+});
+
+test("the button goes on from the sentence, and is not there while it is tried", () => {
+  assert.equal(wordOnButton(waiting), "Now");
+  assert.equal(wordOnButton({ name: "offline", since: 0 }), "Try now");
+  assert.equal(wordOnButton({ name: "connecting", since: 0, attempt: 1 }), "");
 });
