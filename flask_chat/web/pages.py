@@ -208,7 +208,8 @@ class Pages:
             share_url=self._links.share(room, request),
             message_limit=self._settings.message_limit_characters,
             name_limit=self._settings.name_limit_characters,
-            leave_grace_seconds=self._settings.leave_grace_seconds,
+            silence_seconds=self._settings.ping_interval_seconds
+            + self._settings.ping_timeout_seconds,
         )
         # Asked for anew each time, but not `no-store`: browsers put a page that says so aside for
         # the way back in no case, and this one comes back with everything in it.

@@ -12,10 +12,8 @@ import { Ways } from "./ways.js";
 const ANSWER_MS = 10_000;
 const DOUBT_MS = 3000; // stores that hang say so after two seconds
 const PROBE_MS = 3000;
-const REQUEST_MS = 90_000; // dead requests would hold the six connections that a browser has for us for minutes
 const ENTER_MS = 15_000; // from the first byte to the welcome
 const HASTE_MS = 2000; // an attempt older than this is given up when there is a reason to hurry
-const GIVEN_UP_MS = 45_000; // after this long without a sign of life the server has closed the line
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 10_000; // half the leave grace, so that nobody is told to have left for a late attempt
 const SHORTEST_PAUSE_MS = 100;
@@ -27,6 +25,7 @@ export class Connection {
   #ways = new Ways();
   #heard;
   #after;
+  #silenceMs;
   /** @type {ConnectionState} */
   #state = { name: "connecting", since: Date.now(), attempt: 0 };
   #lostAt = Date.now();
@@ -43,6 +42,7 @@ export class Connection {
   /**
    * @param {object} given
    * @param {string} given.token
+   * @param {number} given.silenceMs after this long without a sign of life the server has closed the line
    * @param {() => number | null} given.after the last seq seen without a hole
    * @param {object} given.heard
    * @param {(state: ConnectionState) => void} given.heard.state
@@ -51,13 +51,14 @@ export class Connection {
    * @param {(typing: {member_id: string, is_typing: boolean}) => void} given.heard.typing
    * @param {(waiting: number) => void} given.heard.knocks so many wait at the door
    */
-  constructor({ token, after, heard }) {
+  constructor({ token, silenceMs, after, heard }) {
+    this.#silenceMs = silenceMs;
     this.#after = after;
     this.#heard = heard;
     this.#socket = io({
       autoConnect: false,
       reconnection: false,
-      requestTimeout: REQUEST_MS,
+      requestTimeout: 2 * silenceMs, // dead ones would hold the six connections a browser has for us for minutes
       auth: (give) => give({ token, ...this.#resumePoint() }),
     });
   }
@@ -123,7 +124,7 @@ export class Connection {
   /** A line that looks open may be dead: asks for a sign of life. @param {number} asleepMs for how long nothing was heard for certain */
   async doubt(asleepMs) {
     if (!this.#socket.connected) return this.wake();
-    if (asleepMs > GIVEN_UP_MS) return this.restart();
+    if (asleepMs > this.#silenceMs) return this.restart();
     if (this.#isProbing) return;
     this.#isProbing = true;
     const answer = await this.#emit("history", { after: this.#after() ?? 0, limit: 1 }, PROBE_MS);

@@ -49,6 +49,7 @@ class RoomPage {
 
   #connection = new Connection({
     token: this.#page.token ?? "",
+    silenceMs: Number(this.#page.silenceSeconds) * 1000,
     after: () => this.#timeline.last,
     heard: {
       state: (state) => this.#stateChanged(state),
