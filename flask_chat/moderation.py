@@ -1,7 +1,7 @@
 """What the host and co-hosts do to keep a room civil. Every door calls this.
 
 Authority is looked at in each call, from the member's record as it is then: a token says who
-somebody is, and never what they may do.
+somebody is, and never what they may do. The store looks again where an event gets its number.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from flask_chat.domain.moderation import (
     check_host,
     check_moderator,
     check_over,
+    check_role,
     clean_topic,
     is_over,
     lasting,
@@ -164,10 +165,8 @@ class Moderation:
 
     def set_role(self, ref: Ref, member_id: MemberId, role: Literal["cohost", "guest"]) -> None:
         """Make somebody a co-host, who is not muted then, or a guest again. For the host."""
-        check_host(self._actor(ref))
-        target = self._member(ref, member_id)
-        if target.role == "host":
-            raise Forbidden("The host hands the room over instead.")
+        actor, target = self._actor(ref), self._member(ref, member_id)
+        check_role(actor, target)
         if target.role != role:
             unmuted = {"muted_until": None} if target.muted_until is not UNSET else {}
             self._append(ref, self._changed(ref, member_id, role=role, **unmuted))

@@ -1,6 +1,6 @@
 """What hosts can do, and what others cannot, over the memory store and a clock of our own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -26,6 +26,7 @@ from flask_chat.domain.rooms import RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.moderation import Moderation
+from flask_chat.stores.base import Append, Appended
 from tests.test_chat import LEAVE_GRACE, Place
 
 HOST_GRACE = 600
@@ -126,6 +127,32 @@ def test_authority_ends_at_once_when_it_is_taken(court: Court) -> None:
     court.moderation.set_role(court.ada, court.alan.member_id, "guest")
 
     refusal(lambda: court.moderation.mute(court.alan, court.mallory.member_id, 60), Forbidden)
+
+
+@pytest.mark.parametrize("act", ["mute", "remove_member", "change_room", "remove_message"])
+def test_whose_authority_is_taken_between_the_look_and_the_deed_does_nothing(
+    court: Court, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    tools, grace, append = court.moderation, court.grace.member_id, court.store.append
+    said = court.says(court.grace, "Hello", key="k1").seq
+    deeds: dict[str, Callable[[], object]] = {
+        "mute": lambda: tools.mute(court.alan, grace, 60),
+        "remove_member": lambda: tools.remove_member(court.alan, grace),
+        "change_room": lambda: tools.change_room(court.alan, topic="Mine"),
+        "remove_message": lambda: tools.remove_message(court.alan, said),
+    }
+
+    def another_comes_before(appends: Sequence[Append]) -> list[Appended | ChatError]:
+        monkeypatch.undo()
+        tools.set_role(court.ada, court.alan.member_id, "guest")
+        return append(appends)
+
+    monkeypatch.setattr(court.store, "append", another_comes_before)
+
+    refusal(deeds[act], Forbidden)
+
+    assert court.chat.member(court.grace).muted_until is UNSET
+    assert court.told[-1][1].by == court.ada.member_id
 
 
 def test_nobody_does_it_to_themselves(court: Court) -> None:

@@ -6,9 +6,19 @@ from datetime import datetime, timedelta
 from msgspec import UNSET
 
 from flask_chat.domain.errors import ChatError, Forbidden, Invalid, Muted, NotFound, SlowMode
+from flask_chat.domain.events import (
+    MemberChanged,
+    MemberRemoved,
+    MessageRemoved,
+    RoomChanged,
+    RoomEnded,
+)
 from flask_chat.domain.members import NO_END, Member, MemberId, is_moderator, is_muted
 from flask_chat.domain.names import clean_line
 from flask_chat.domain.rooms import Room
+
+# What moderators bring about. A `host_changed` goes by who is the host when it gets its number.
+Act = RoomChanged | MemberChanged | MemberRemoved | MessageRemoved | RoomEnded
 
 TOPIC_CHARACTERS = 120
 SLOW_MODE_LIMIT_SECONDS = 3600
@@ -17,7 +27,7 @@ SLOW_MODE_LIMIT_SECONDS = 3600
 def check_moderator(actor: Member) -> None:
     """Raises Forbidden unless this is the host or a co-host."""
     if not is_moderator(actor):
-        raise Forbidden("Only the host and co-hosts of this room may do that.")
+        raise not_moderator()
 
 
 def check_host(actor: Member) -> None:
@@ -30,9 +40,16 @@ def check_over(actor: Member, target: Member) -> None:
     """Raises Forbidden unless the actor may mute or send away this person."""
     check_moderator(actor)
     if actor.member_id == target.member_id:
-        raise Forbidden("You cannot do that to yourself.")
+        raise over_oneself()
     if is_moderator(target) and actor.role != "host":
-        raise Forbidden("Only the host may do that to another co-host.")
+        raise over_moderator()
+
+
+def check_role(actor: Member, target: Member) -> None:
+    """Raises Forbidden unless the actor may make this person a co-host or a guest."""
+    check_host(actor)
+    if target.role == "host":
+        raise role_of_host()
 
 
 def is_over(actor: Member, target: Member) -> bool:
@@ -42,6 +59,18 @@ def is_over(actor: Member, target: Member) -> bool:
     except Forbidden:
         return False
     return True
+
+
+def refused_to_act(event: Act, actor: Member, target: Member | None) -> ChatError | None:
+    """Why the actor may not bring this about; None when they may.
+
+    `target` is whom it is about, or who wrote the message; None for nobody.
+    """
+    try:
+        _check_act(event, actor, target)
+    except Forbidden as refusal:
+        return refusal
+    return None
 
 
 def clean_topic(typed: str) -> str:
@@ -97,6 +126,26 @@ def slowed(seconds: int, since: float) -> SlowMode | None:
     )
 
 
+def not_moderator() -> Forbidden:
+    """The refusal of a guest who wants to keep order."""
+    return Forbidden("Only the host and co-hosts of this room may do that.")
+
+
+def over_oneself() -> Forbidden:
+    """The refusal of who turns on themselves."""
+    return Forbidden("You cannot do that to yourself.")
+
+
+def over_moderator() -> Forbidden:
+    """The refusal of a co-host who turns on another moderator."""
+    return Forbidden("Only the host may do that to another co-host.")
+
+
+def role_of_host() -> Forbidden:
+    """The refusal of a host who wants another role."""
+    return Forbidden("The host hands the room over instead.")
+
+
 def no_such_person() -> NotFound:
     """The refusal of what is about somebody who is no member."""
     return NotFound("There is no such person in this room.", field="member_id")
@@ -131,3 +180,17 @@ def in_words(seconds: float) -> str:
             return f"{round(seconds / unit)} {name}"
     whole = max(1, round(seconds))
     return "1 second" if whole == 1 else f"{whole} seconds"
+
+
+def _check_act(event: Act, actor: Member, target: Member | None) -> None:
+    match event:
+        case MessageRemoved() if target is None or target.member_id == actor.member_id:
+            return  # one's own, or none, which a store says by itself
+        case RoomEnded():
+            check_host(actor)
+        case MemberChanged() if event.role is not None and target is not None:
+            check_role(actor, target)
+        case MemberChanged() | MemberRemoved() if target is not None:
+            check_over(actor, target)
+        case _:
+            check_moderator(actor)

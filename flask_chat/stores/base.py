@@ -113,6 +113,8 @@ class Store(Protocol):
         somebody is here; it gets one, `room_grace_seconds` later, when the last one has left.
 
         People act at the same time, so these are looked at once more where nothing comes between:
+        what a moderator brings about (`by`), by the roles there are then, which is refused with
+        TokenInvalid or Forbidden (`domain.moderation.refused_to_act`);
         `message_posted`, `member_joined` and `member_left` of somebody who is no member (any more)
         are refused with TokenInvalid; a `message_posted` that the room's slow mode or a mute does
         not allow with SlowMode or Muted (`domain.moderation.refused_to_speak`; when somebody spoke

@@ -35,7 +35,13 @@ from flask_chat.domain.events import (
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId, is_moderator, speaker
-from flask_chat.domain.moderation import no_such_message, no_such_person, refused_to_speak
+from flask_chat.domain.moderation import (
+    Act,
+    no_such_message,
+    no_such_person,
+    refused_to_act,
+    refused_to_speak,
+)
 from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subjects_of
 from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot
@@ -360,6 +366,8 @@ class MemoryStore:
     def _append_other(self, room: RoomState, event: Event) -> Appended | ChatError:
         if room.has_ended:
             return RoomEnded()
+        if refusal := self._not_allowed(room, event):
+            return refusal
         match event:
             case MemberJoined() | MemberLeft():
                 (subject,) = subjects_of(event)
@@ -379,6 +387,24 @@ class MemoryStore:
             case RoomEndedEvent(reason="empty") if room.here:
                 return self._nothing_new(room)
         return self._add(room, event)
+
+    def _not_allowed(self, room: RoomState, event: Event) -> ChatError | None:
+        """Why whoever brings this about may not. What nobody does is allowed."""
+        if event.by is None or not isinstance(event, Act):
+            return None
+        if event.by not in room.names:
+            return TokenInvalid()
+        return refused_to_act(event, room.members[event.by], self._target(room, event))
+
+    def _target(self, room: RoomState, event: Act) -> Member | None:
+        match event:
+            case MemberChanged() | MemberRemoved() if event.member_id in room.names:
+                return room.members[event.member_id]
+            case MessageRemoved() if room.log.keeps(event.target):
+                found = decode_event(room.log.at(event.target))
+                if isinstance(found, MessagePosted) and found.by is not None:
+                    return room.members.get(found.by)
+        return None
 
     def _change_host(self, room: RoomState, event: HostChanged) -> Appended | ChatError:
         if event.member_id not in room.names:

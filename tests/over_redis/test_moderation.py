@@ -180,3 +180,30 @@ def test_when_the_host_is_gone_for_good_one_server_names_one_successor(
         assert len([e for e in grace.events if e["kind"] == "host_changed"]) == 1
     finally:
         town.close()
+
+
+def test_nothing_of_a_co_host_at_one_server_comes_after_their_demotion_at_the_other(
+    town: Town,
+) -> None:
+    ada = town.opens("Ada", at=0)
+    alan, grace = town.joins(ada, "Alan", at=1), town.joins(ada, "Grace", at=0)
+    who = {"member_id": alan.me["member_id"]}
+
+    for _ in range(5):
+        assert moderate(ada, "set_role", role="cohost", **who)["ok"]
+        with ThreadPoolExecutor(2) as pool:
+            acts = [
+                pool.submit(moderate, alan, "mute", member_id=grace.me["member_id"], seconds=60 + n)
+                for n in range(4)
+            ]
+            demoted = pool.submit(moderate, ada, "set_role", role="guest", **who)
+        assert demoted.result()["ok"]
+        assert {act.result().get("error", {}).get("code") for act in acts} <= {None, "forbidden"}
+
+    late = town.joins(ada, "Kate", at=0)
+    is_cohost = False
+    for event in late.events:
+        if event["kind"] == "member_changed" and event["by"] == who["member_id"]:
+            assert is_cohost
+        if event.get("member_id") == who["member_id"] and "role" in event:
+            is_cohost = event["role"] == "cohost"

@@ -17,7 +17,9 @@ from hypothesis.stateful import (
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import (
+    ChatError,
     CodeTaken,
+    Forbidden,
     NameTaken,
     NotFound,
     RoomEnded,
@@ -38,7 +40,8 @@ NOBODY = Person(RoomId("r-never-there"), MemberId("m-nobody"))
 class ModelRoom:
     """A room as lists and dicts, with every event there has been."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self.host = host
         self.events: list[bytes] = []
         self.seq_by_key: dict[tuple[str, str], int] = {}
         self.names: dict[str, str] = {}  # member_id → name, of those who are members
@@ -72,7 +75,7 @@ class AnyStore(RuleBasedStateMachine):
             return NOBODY
         person = self.place.opens(name, code)
         self.codes[code] = person.room_id
-        self.model[person.room_id] = ModelRoom()
+        self.model[person.room_id] = ModelRoom(person.member_id)
         self._came(person, name)
         return person
 
@@ -117,8 +120,16 @@ class AnyStore(RuleBasedStateMachine):
         oldest = max(0, len(room.events) - self.kept)
         message = room.events[number - 1] if oldest < number <= len(room.events) else b""
         removal = MessageRemoved(at=AT, by=person.member_id, target=number)
-        if b"message_posted" not in message:
-            assert isinstance(self.place.refusal(person.room_id, removal), NotFound)
+        is_own = f'"by":"{person.member_id}"'.encode() in message
+        refusal: type[ChatError] | None = None
+        if person.member_id not in room.names:
+            refusal = TokenInvalid
+        elif b"message_posted" not in message:
+            refusal = NotFound
+        elif not is_own and person.member_id != room.host:
+            refusal = Forbidden
+        if refusal is not None:
+            assert type(self.place.refusal(person.room_id, removal)) is refusal
             return
         answer = self.place.does(person.room_id, removal)
         if redacted(message) == message:

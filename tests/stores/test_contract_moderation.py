@@ -9,7 +9,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from flask_chat.domain.codes import Code
-from flask_chat.domain.errors import ChatError, NotFound
+from flask_chat.domain.errors import ChatError, Forbidden, NotFound, TokenInvalid
 from flask_chat.domain.events import (
     Event,
     HostChanged,
@@ -607,3 +607,76 @@ def test_a_stretch_brings_along_whom_it_is_about(place: Place) -> None:
     shown = place.store.snapshot(ada.room_id, None, newest=3, most=3)
 
     assert [member.name for member in shown.members] == ["Grace", "Ada", "Mallory"]
+
+
+# Who may, where nothing comes between
+
+
+def acts(by: Person, about: Person, said: int) -> dict[str, Event]:
+    """One of each kind that only moderators bring about, and what it is about."""
+    who, whom = by.member_id, about.member_id
+    return {
+        "rule": RoomChanged(at=AT, by=who, topic="Mine"),
+        "mute": MemberChanged(at=AT, by=who, member_id=whom, muted_until=NO_END),
+        "role": MemberChanged(at=AT, by=who, member_id=whom, role="cohost"),
+        "send away": MemberRemoved(at=AT, by=who, member_id=whom),
+        "unsay": MessageRemoved(at=AT, by=who, target=said),
+        "end": RoomEndedEvent(at=AT, by=who, reason="ended"),
+    }
+
+
+@pytest.mark.parametrize("act", ["rule", "mute", "role", "send away", "unsay", "end"])
+def test_who_is_no_moderator_any_more_changes_nothing(
+    place: Place, ada: Person, grace: Person, act: str
+) -> None:
+    mallory = place.joins(ada.room_id, "Mallory")
+    said = place.says(grace, "Hello").seq
+    place.changes(mallory, role="cohost")
+    place.changes(mallory, role="guest")
+    told = len(place.told)
+
+    refused = place.refusal(ada.room_id, acts(mallory, grace, said)[act])
+
+    assert isinstance(refused, Forbidden)
+    place.goes(mallory, "left")
+    assert isinstance(place.refusal(ada.room_id, acts(mallory, grace, said)[act]), TokenInvalid)
+    assert len(place.told) == told + 1
+    assert place.does(ada.room_id, acts(ada, grace, said)[act]).is_new
+
+
+def test_a_demotion_holds_from_its_place_in_the_log_on(
+    place: Place, ada: Person, grace: Person
+) -> None:
+    mallory = place.joins(ada.room_id, "Mallory")
+    place.changes(mallory, role="cohost")
+    mute = MemberChanged(at=AT, by=mallory.member_id, member_id=grace.member_id, muted_until=NO_END)
+    demotion = MemberChanged(at=AT, by=ada.member_id, member_id=mallory.member_id, role="guest")
+
+    answers = place.store.append(
+        [Append(ada.room_id, event) for event in (mute, demotion, replace(mute, muted_until=None))]
+    )
+
+    assert [isinstance(answer, Appended) for answer in answers] == [True, True, False]
+    assert place.member(grace).muted_until == NO_END
+
+
+def test_a_co_host_does_nothing_to_another_and_nobody_to_the_host(
+    place: Place, ada: Person, grace: Person
+) -> None:
+    mallory = place.joins(ada.room_id, "Mallory")
+    for cohost in (mallory, grace):
+        place.changes(cohost, role="cohost")
+
+    for above in (ada, grace):
+        for act in ("mute", "role", "send away"):
+            refused = place.refusal(ada.room_id, acts(mallory, above, 0)[act])
+            assert isinstance(refused, Forbidden), act
+    own = [acts(ada, ada, 0)[act] for act in ("mute", "role", "send away")]
+    assert [type(place.refusal(ada.room_id, event)) for event in own] == [Forbidden] * 3
+    assert place.does(ada.room_id, acts(ada, grace, 0)["send away"]).is_new
+
+
+def test_everybody_takes_their_own_words_back(place: Place, ada: Person, grace: Person) -> None:
+    target = place.says(grace, "Hello").seq
+
+    assert place.removes(grace, target).is_new

@@ -29,6 +29,7 @@ from tests.stores.place import AT, Place
 
 PEOPLE = [MemberId(f"m-{number}") for number in (2, 3, 4)]  # as Place counts them
 people = st.sampled_from([*PEOPLE, *PEOPLE, MemberId("m-unknown")])
+actors = st.none() | people
 moments = st.integers(0, 30_000).map(lambda ms: AT + timedelta(milliseconds=ms))
 
 SAID = st.builds(
@@ -41,6 +42,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         MemberChanged,
         at=moments,
+        by=actors,
         member_id=people,
         role=st.sampled_from(["cohost", "guest", None]),
         muted_until=st.sampled_from([UNSET, None, NO_END]) | moments,
@@ -48,6 +50,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         RoomChanged,
         at=moments,
+        by=actors,
         topic=st.none() | st.sampled_from(["", "Maths"]),
         locked=st.none() | st.booleans(),
         slow_mode_seconds=st.none() | st.sampled_from([0, 5, 10]),
@@ -61,7 +64,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(MessageRemoved, at=moments, by=people, target=st.integers(-1, 15)),
     st.builds(MemberLeft, at=moments, member_id=people, reason=st.sampled_from(["left", "gone"])),
-    st.builds(MemberRemoved, at=moments, member_id=people),
+    st.builds(MemberRemoved, at=moments, by=actors, member_id=people),
     st.builds(MemberRenamed, at=moments, member_id=people, name=st.sampled_from(["Ada", "Bob"])),
     st.builds(
         MemberJoined,

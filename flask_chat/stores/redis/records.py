@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from flask_chat.domain.errors import (
     ChatError,
+    Forbidden,
     NameTaken,
     RoomEnded,
     RoomFull,
@@ -30,7 +31,16 @@ from flask_chat.domain.events import (
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId, Role
-from flask_chat.domain.moderation import muted, no_such_message, no_such_person, slowed
+from flask_chat.domain.moderation import (
+    muted,
+    no_such_message,
+    no_such_person,
+    not_moderator,
+    over_moderator,
+    over_oneself,
+    role_of_host,
+    slowed,
+)
 from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import CHANGEABLE, Room, RoomId, changed_fields
 from flask_chat.stores.base import Page
@@ -44,6 +54,11 @@ _ROLES: dict[str, Role] = {"h": "host", "c": "cohost", "g": "guest"}
 _REFUSALS: dict[bytes, Callable[[], ChatError]] = {
     b"room_ended": RoomEnded,
     b"token_invalid": TokenInvalid,
+    b"not_host": Forbidden,
+    b"not_moderator": not_moderator,
+    b"over_oneself": over_oneself,
+    b"over_moderator": over_moderator,
+    b"role_of_host": role_of_host,
     b"no_person": no_such_person,
     b"no_message": no_such_message,
 }

@@ -274,10 +274,73 @@ function events.p(state, by, key, at, body)
   return take_turn(state, by, got[2], at) or add(state, body, by .. ':' .. key)
 end
 
+-- Who brings an event about that has no number yet; nil for nobody.
+local function actor_of(body)
+  return string.match(body, '^{"kind":"[a-z_]+","at":"[^"]*","by":"([^"]*)"')
+end
+
+-- h, c or g; nil for somebody who is no member.
+local function role_of(state, member)
+  local got = call('HMGET', state.room, 'n:' .. member, 'm:' .. member)
+  return got[1] and string.match(got[2], '^[^|]*|[^|]*|[^|]*|([^|]*)|')
+end
+
+-- What the roles of who acts and whom it is about have against an act, as check_… in
+-- domain/moderation.py have it. `about` is nil for nobody.
+local rules = {}
+
+function rules.none()
+  return nil
+end
+
+function rules.moderator(by)
+  return by == 'g' and 'not_moderator'
+end
+
+function rules.host(by)
+  return by ~= 'h' and 'not_host'
+end
+
+function rules.over(by, about, is_self)
+  if by == 'g' then
+    return 'not_moderator'
+  end
+  return is_self and 'over_oneself' or by ~= 'h' and about and about ~= 'g' and 'over_moderator'
+end
+
+function rules.role(by, about)
+  return by ~= 'h' and 'not_host' or about == 'h' and 'role_of_host'
+end
+
+-- Why whoever brings this about may not, by the rule with this name.
+local function not_allowed(state, rule, body, target)
+  local actor = actor_of(body)
+  if not actor then
+    return nil
+  end
+  local role = role_of(state, actor)
+  if not role then
+    return 'token_invalid'
+  end
+  local about = target and role_of(state, target)
+  return rules[target and not about and 'moderator' or rule](role, about, actor == target)
+end
+
+-- Why whoever removes this message may not; nil for no message.
+local function not_allowed_to_remove(state, kept, body)
+  local actor = actor_of(body)
+  local author = kept and string.match(kept, ',"by":"([^"]*)"')
+  return not_allowed(state, author and author ~= actor and 'moderator' or 'none', body)
+end
+
 function events.d(state, target, _, _, body)
   local removed = state.room .. ':removed'
   local data = tonumber(target) > 0 and entry_at(state, target)
   local kept = data and redacted(data)
+  local refusal = not_allowed_to_remove(state, kept, body)
+  if refusal then
+    return refusal
+  end
   if not kept then
     return 'no_message'
   end
@@ -322,6 +385,10 @@ function events.l(state, member, reason, deadline, body)
 end
 
 function events.x(state, member, _, deadline, body)
+  local refusal = not_allowed(state, 'over', body, member)
+  if refusal then
+    return refusal
+  end
   if not is_member(state, member) then
     return 'no_person'
   end
@@ -343,6 +410,10 @@ end
 
 -- An empty role stays as it is, and so does `muted` when it is "kept".
 function events.m(state, member, role, muted, body)
+  local refusal = not_allowed(state, role ~= '' and 'role' or 'over', body, member)
+  if refusal then
+    return refusal
+  end
   if not is_member(state, member) then
     return 'no_person'
   end
@@ -365,6 +436,10 @@ function events.h(state, member, previous, reason, body)
 end
 
 function events.c(state, changes, _, _, body)
+  local refusal = not_allowed(state, 'moderator', body)
+  if refusal then
+    return refusal
+  end
   change_room(state.room, changes)
   state.pause = tonumber(call('HGET', state.room, 'slow_mode_seconds') or 0)
   if state.pause == 0 then
@@ -374,6 +449,10 @@ function events.c(state, changes, _, _, body)
 end
 
 function events.e(state, reason, _, at, body)
+  local refusal = not_allowed(state, 'host', body)
+  if refusal then
+    return refusal
+  end
   if reason == 'empty' and call('ZCARD', state.room .. ':here') > 0 then
     return nothing_new(state)
   end
