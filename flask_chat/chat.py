@@ -6,7 +6,7 @@ A member is named by `Ref`, which a door has taken out of a checked member token
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import msgspec
@@ -33,7 +33,7 @@ from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
-from flask_chat.stores.base import Append, Appended, Store
+from flask_chat.stores.base import NO_CHANGES, Append, Appended, NoteChanges, Store
 from flask_chat.stretches import ANSWER_BYTES, newest_part, oldest_part
 from flask_chat.succession import Succession
 
@@ -288,9 +288,12 @@ class Chat:
         anybody = ref._replace(member_id=MemberId(""))
         self._pace(anybody, "passcode", PASSCODES_BURST, PASSCODES_PER_SECOND)
 
-    def append(self, room_id: RoomId, event: Event) -> Appended:
-        """Append one event that has been allowed. Raises what the store refuses it with."""
-        (answer,) = self._store.append([Append(room_id, event)])
+    def append(self, room_id: RoomId, event: Event, notes: NoteChanges = NO_CHANGES) -> Appended:
+        """Append one event that has been allowed, and change notes with it.
+
+        Raises what the store refuses it with.
+        """
+        (answer,) = self._store.append([Append(room_id, event, notes)])
         if isinstance(answer, ChatError):
             raise answer
         return answer
@@ -333,12 +336,12 @@ class Chat:
     def leave(self, ref: Ref) -> None:
         """Leave for good: the name is free again, the token opens nothing any more."""
         self.member(ref)
-        self.part(ref, self._left(ref, "left"))
+        self.append(ref.room_id, self._left(ref, "left"))
+        self.parted(ref)
         self._succession.left(*ref)
 
-    def part(self, ref: Ref, event: events.MemberLeft | events.MemberRemoved) -> None:
-        """End a membership with this event, and with it its connections."""
-        self.append(ref.room_id, event)
+    def parted(self, ref: Ref) -> None:
+        """A membership has ended, and its connections end with it."""
         self._presence.forget(ref)
         self.when_member_removed(ref)
 
@@ -358,15 +361,8 @@ class Chat:
                 return
         except RoomEnded:
             pass  # said before, which a fault or a restart may have kept from being done
-        try:
-            here = self._store.members(room_id)
-        except RoomEnded:
-            return
-        self._store.remove_room(room_id)
-        for member in here:
-            self._presence.forget(Ref(room_id, member.member_id))
-        self._buckets.pop(room_id, None)
-        self.when_room_removed(room_id)
+        with suppress(RoomEnded, Unavailable):  # it is over and due at once, so the next tick does
+            self._wipe(room_id)
 
     def tick(self) -> None:
         """What time brings: say who is gone, end rooms whose time has come. For every second."""
@@ -383,6 +379,14 @@ class Chat:
             pass  # the store has logged why; all of it is still to be done at the next tick
 
     # Helpers, in the order they are used
+
+    def _wipe(self, room_id: RoomId) -> None:
+        here = self._store.members(room_id)
+        self._store.remove_room(room_id)
+        for member in here:
+            self._presence.forget(Ref(room_id, member.member_id))
+        self._buckets.pop(room_id, None)
+        self.when_room_removed(room_id)
 
     def _check_name(self, room_id: RoomId, name: str) -> None:
         """Raises NameTaken. The store looks again; this is so that nobody knocks in vain."""

@@ -4,9 +4,9 @@ Authority is looked at in each call, from the member's record as it is then: a t
 somebody is, and never what they may do. The store looks again where an event gets its number.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any, Literal
 
 from msgspec import UNSET
@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from flask_chat.chat import Chat, Ref
 from flask_chat.domain import events
-from flask_chat.domain.doors import Ban, Knock
-from flask_chat.domain.errors import Forbidden, Invalid, NotFound
+from flask_chat.domain.doors import PASSCODE, Ban, Knock
+from flask_chat.domain.errors import ChatError, Forbidden, Invalid, NotFound
 from flask_chat.domain.events import MessagePosted, decode_event, moment
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.moderation import (
@@ -28,8 +28,11 @@ from flask_chat.domain.moderation import (
     is_over,
     lasting,
 )
+from flask_chat.domain.rooms import room_after
 from flask_chat.entrance.doors import Doors, check_passcode
-from flask_chat.stores.base import Store
+from flask_chat.stores.base import NO_CHANGES, Append, Appended, NoteChanges, Store
+
+Sentence = events.MemberChanged | events.MemberRemoved
 
 
 class Moderation:
@@ -72,27 +75,24 @@ class Moderation:
             raise Invalid(
                 f"Slow mode is 0 to {SLOW_MODE_LIMIT_SECONDS} seconds.", field="slow_mode_seconds"
             )
-        topic = None if topic is None else clean_topic(topic)
-        if passcode is not None:
-            self._set_passcode(ref, passcode)
+        notes = {} if passcode is None else {PASSCODE: self._kept_of(ref, passcode)}
         self._change_room(
             ref,
-            topic=topic,
+            notes,
+            topic=None if topic is None else clean_topic(topic),
             locked=locked,
             knock=knock,
             slow_mode_seconds=slow_mode_seconds,
             has_passcode=None if passcode is None else passcode != "",
         )
-        if passcode is not None:
-            self._settle_passcode(ref)
-        if knock is False:
-            self._doors.knocking.end(self._store.room(ref.room_id))
 
     def renew_invite(self, ref: Ref) -> str:
         """Make all share links and QR codes there are useless; the new invite."""
         check_moderator(self._actor(ref))
-        self._change_room(ref, invites=self._store.room(ref.room_id).invites + 1)
-        return self.invite(ref)
+        room = self._store.room(ref.room_id)
+        renewed = replace(room, invites=room.invites + 1)
+        self._change_room(ref, invites=renewed.invites)
+        return self._doors.seal.invite(renewed)
 
     def invite(self, ref: Ref) -> str:
         """What the share link carries now. For every member."""
@@ -114,28 +114,24 @@ class Moderation:
         actor = self._actor(ref)
         check_over(actor, self._member(ref, member_id))
         until = lasting(seconds, self._now())
-        self._append(ref, self._changed(ref, member_id, muted_until=until))
-        self._doors.outcasts.mute(ref.room_id, member_id, until)
-        for twin in self._twins(ref, actor, member_id):
-            with suppress(NotFound):  # has just left
-                self._append(ref, self._changed(ref, twin.member_id, muted_until=until))
+        muted = [member_id, *(twin.member_id for twin in self._twins(ref, actor, member_id))]
+        notes = self._doors.outcasts.muting(ref.room_id, member_id, until)
+        self._sentence(ref, [self._changed(ref, who, muted_until=until) for who in muted], notes)
 
     def unmute(self, ref: Ref, member_id: MemberId) -> None:
         """Let somebody write again."""
         actor, target = self._actor(ref), self._member(ref, member_id)
         check_over(actor, target)
-        if target.muted_until is not UNSET:
-            self._append(ref, self._changed(ref, member_id, muted_until=None))
-        self._doors.outcasts.unmute(ref.room_id, member_id)
-        for twin in self._twins(ref, actor, member_id):
-            if twin.muted_until is not UNSET:
-                with suppress(NotFound):
-                    self._append(ref, self._changed(ref, twin.member_id, muted_until=None))
+        people = [target, *self._twins(ref, actor, member_id)]
+        muted = [each.member_id for each in people if each.muted_until is not UNSET]
+        notes = self._doors.outcasts.unmuting(ref.room_id, member_id)
+        self._sentence(ref, [self._changed(ref, who, muted_until=None) for who in muted], notes)
 
     def remove_member(self, ref: Ref, member_id: MemberId) -> None:
         """Send somebody away, who may come in again by another membership."""
         check_over(self._actor(ref), self._member(ref, member_id))
-        self._send_away(ref, member_id, until=None)
+        self._append(ref, self._removed(ref, member_id, until=None))
+        self._chat.parted(Ref(ref.room_id, member_id))
 
     def ban(self, ref: Ref, member_id: MemberId, seconds: int, *, network: bool) -> None:
         """Send somebody away, and keep them out for so long; 0 for as long as the room lives.
@@ -146,17 +142,18 @@ class Moderation:
         actor, target = self._actor(ref), self._record(ref, member_id)
         check_over(actor, target)
         until = lasting(seconds, self._now())
-        self._doors.outcasts.ban(ref.room_id, target, until, network=network)
-        for twin in self._twins(ref, actor, member_id):
-            with suppress(NotFound):
-                self._send_away(ref, twin.member_id, until=until)
+        sent = [twin.member_id for twin in self._twins(ref, actor, member_id)]
         if self._store.member(ref.room_id, member_id) is not None:
-            self._send_away(ref, member_id, until=until)
+            sent.insert(0, member_id)
+        notes = self._doors.outcasts.banning(ref.room_id, target, until, network=network)
+        for who in self._sentence(ref, [self._removed(ref, who, until) for who in sent], notes):
+            self._chat.parted(Ref(ref.room_id, who))
 
     def unban(self, ref: Ref, member_id: MemberId) -> None:
         """Let somebody in again."""
         check_moderator(self._actor(ref))
-        self._doors.outcasts.unban(ref.room_id, member_id)
+        notes = self._doors.outcasts.unbanning(ref.room_id, member_id)
+        self._doors.notebook.change(ref.room_id, notes, by=ref.member_id)
 
     def bans(self, ref: Ref) -> list[Ban]:
         """Who is kept out, the oldest first."""
@@ -169,8 +166,8 @@ class Moderation:
         check_role(actor, target)
         if target.role != role:
             unmuted = {"muted_until": None} if target.muted_until is not UNSET else {}
-            self._append(ref, self._changed(ref, member_id, role=role, **unmuted))
-            self._doors.outcasts.unmute(ref.room_id, member_id)
+            notes = self._doors.outcasts.unmuting(ref.room_id, member_id)
+            self._append(ref, self._changed(ref, member_id, role=role, **unmuted), notes)
 
     def hand_over(self, ref: Ref, member_id: MemberId) -> None:
         """Make somebody else the host, and stay as a co-host."""
@@ -186,9 +183,9 @@ class Moderation:
             previous=ref.member_id,
             reason="handed_over",
         )
-        if not self._chat.append(ref.room_id, change).is_new:
+        notes = self._doors.outcasts.unmuting(ref.room_id, member_id)
+        if not self._chat.append(ref.room_id, change, notes).is_new:
             raise Forbidden  # handed over to somebody else meanwhile
-        self._doors.outcasts.unmute(ref.room_id, member_id)
 
     # The door
 
@@ -200,12 +197,12 @@ class Moderation:
     def admit(self, ref: Ref, knock_id: str) -> None:
         """Let somebody in who knocks."""
         check_moderator(self._actor(ref))
-        self._doors.knocking.answer(ref.room_id, knock_id, "admitted")
+        self._doors.knocking.answer(ref.room_id, knock_id, "admitted", by=ref.member_id)
 
     def refuse(self, ref: Ref, knock_id: str) -> None:
         """Do not let somebody in who knocks."""
         check_moderator(self._actor(ref))
-        self._doors.knocking.answer(ref.room_id, knock_id, "refused")
+        self._doors.knocking.answer(ref.room_id, knock_id, "refused", by=ref.member_id)
 
     # Helpers, in the order they are used
 
@@ -224,39 +221,55 @@ class Moderation:
             raise NotFound("There is no such message any more.", field="target")
         return found.by
 
-    def _append(self, ref: Ref, event: events.Event) -> None:
-        self._chat.append(ref.room_id, event)
+    def _append(self, ref: Ref, event: events.Event, notes: NoteChanges = NO_CHANGES) -> None:
+        self._chat.append(ref.room_id, event, notes)
+
+    def _sentence(self, ref: Ref, acts: Sequence[Sentence], notes: NoteChanges) -> list[MemberId]:
+        """Bring all of this about in one step, for one person by all their names; those it reached.
+
+        Who has just left is not reached; what is noted holds for them when they come again.
+        """
+        what = chain([notes], repeat(NO_CHANGES))
+        appends = [Append(ref.room_id, act, noted) for act, noted in zip(acts, what, strict=False)]
+        answers = self._store.append(appends)
+        first = answers[0] if answers else NotFound()
+        if isinstance(first, NotFound):
+            self._doors.notebook.change(ref.room_id, notes, by=ref.member_id)
+        elif isinstance(first, ChatError):
+            raise first
+        done = zip(acts, answers, strict=True)
+        return [act.member_id for act, answer in done if isinstance(answer, Appended)]
 
     def _now(self) -> datetime:
         return moment(self._clock())
 
-    def _set_passcode(self, ref: Ref, passcode: str) -> None:
-        kept = None
-        if passcode:
-            check_passcode(passcode)
-            self._chat.pace_passcode(ref)
-            kept = self._doors.hash_passcode(passcode)
-            check_moderator(self._chat.member(ref))  # still, after the time that took
-        self._doors.set_passcode(ref.room_id, kept)
+    def _kept_of(self, ref: Ref, passcode: str) -> str | None:
+        """What is noted of a passcode that somebody sets. Takes a while."""
+        if not passcode:
+            return None
+        check_passcode(passcode)
+        self._chat.pace_passcode(ref)
+        return self._doors.hash_passcode(passcode)
 
-    def _settle_passcode(self, ref: Ref) -> None:
-        """Two may change it at once: the room has to say what its door does."""
-        while True:
-            asked = self._doors.asks_passcode(ref.room_id)
-            if asked == self._store.room(ref.room_id).has_passcode:
-                return
-            self._change_room(ref, has_passcode=asked)
-
-    def _change_room(self, ref: Ref, **wanted: str | bool | int | None) -> None:
+    def _change_room(
+        self, ref: Ref, notes: NoteChanges = NO_CHANGES, **wanted: str | bool | int | None
+    ) -> None:
         room = self._store.room(ref.room_id)
+        another_passcode = ("has_passcode", True)
         news = {
             name: value
             for name, value in wanted.items()
-            if value is not None and value != getattr(room, name)
+            if value is not None
+            and (value != getattr(room, name) or (name, value) == another_passcode)
         }
-        if news:
-            change = events.RoomChanged(at=self._now(), by=ref.member_id)
-            self._append(ref, replace(change, **news))
+        if not news:
+            return
+        change = replace(events.RoomChanged(at=self._now(), by=ref.member_id), **news)
+        knocks_end = news.get("knock") is False
+        ended = self._doors.knocking.ending(room_after(room, change)) if knocks_end else NO_CHANGES
+        self._append(ref, change, {**(notes if "has_passcode" in news else NO_CHANGES), **ended})
+        if ended:
+            self._doors.knocking.tell(ref.room_id)
 
     def _member(self, ref: Ref, member_id: MemberId) -> Member:
         member = self._store.member(ref.room_id, member_id)
@@ -281,8 +294,9 @@ class Moderation:
             at=self._now(), by=ref.member_id, member_id=member_id, **changes
         )
 
-    def _send_away(self, ref: Ref, member_id: MemberId, until: datetime | None) -> None:
-        removed = events.MemberRemoved(
+    def _removed(
+        self, ref: Ref, member_id: MemberId, until: datetime | None
+    ) -> events.MemberRemoved:
+        return events.MemberRemoved(
             at=self._now(), by=ref.member_id, member_id=member_id, until=until
         )
-        self._chat.part(Ref(ref.room_id, member_id), removed)

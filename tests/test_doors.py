@@ -1,6 +1,6 @@
 """Who gets into a room with a lock, a passcode or a host who has to open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.entrance.passcodes import Passcodes
 from flask_chat.moderation import Moderation
+from flask_chat.stores.base import Append, Appended
 from tests.test_chat import Place
 
 OTHER = Visitor(address="192.0.2.7", browser="another grace")
@@ -202,14 +203,15 @@ def test_who_is_no_moderator_any_more_once_a_passcode_is_hashed_sets_none(house:
 def test_the_room_says_what_its_door_does_though_two_change_the_passcode_at_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_note, lift = house.store.set_note, [lambda: house.host.change_room(house.ada, passcode="")]
+    append = house.store.append
 
-    def another_comes_between(*args: Any) -> None:
-        set_note(*args)
-        if lift:
-            lift.pop()()
+    def another_comes_behind(appends: Sequence[Append]) -> list[Appended | ChatError]:
+        monkeypatch.undo()
+        answers = append(appends)
+        house.host.change_room(house.ada, passcode="")
+        return answers
 
-    monkeypatch.setattr(house.store, "set_note", another_comes_between)
+    monkeypatch.setattr(house.store, "append", another_comes_behind)
 
     house.host.change_room(house.ada, passcode="open sesame")
 

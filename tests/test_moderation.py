@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 from msgspec import UNSET
@@ -12,6 +13,7 @@ from flask_chat.domain.errors import (
     ChatError,
     Forbidden,
     Invalid,
+    KnockWaiting,
     Muted,
     NotFound,
     RoomEnded,
@@ -26,7 +28,7 @@ from flask_chat.domain.rooms import RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.moderation import Moderation
-from flask_chat.stores.base import Append, Appended
+from flask_chat.stores.base import Append, Appended, Store
 from tests.test_chat import LEAVE_GRACE, Place
 
 HOST_GRACE = 600
@@ -62,6 +64,29 @@ class Court(Place):
         members = self.store.members(self.ada.room_id)
         assert [m.member_id for m in members if m.role == "host"] in ([host_id], [])
         return Ref(self.ada.room_id, host_id)
+
+    def everything(self) -> object:
+        """All that the store has of the room."""
+        store, room_id = self.store, self.ada.room_id
+        people = sorted(store.members(room_id), key=lambda member: member.member_id)
+        return store.room(room_id), people, store.notes(room_id), store.read_after(room_id, 0, 999)
+
+
+class Changes:
+    """Counts the steps in which a store changes something; beyond `allowed` it is away."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.allowed = self.made = 0
+        for name in ("append", "set_notes"):
+            monkeypatch.setattr(store, name, partial(self._change, getattr(store, name)))
+
+    def _change(self, change: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        if self.made >= self.allowed:
+            if change.__name__ == "append":
+                return [Unavailable() for _ in args[0]]
+            raise Unavailable
+        self.made += 1
+        return change(*args, **more)
 
 
 @pytest.fixture
@@ -409,6 +434,39 @@ def test_marks_tell_nothing_of_where_somebody_came_from(court: Court) -> None:
     assert "browser" not in marks
     assert court.doors.seal.marks_of(court.ada.room_id, HOME) == marks
     assert not set(court.doors.seal.marks_of(other_room.room_id, HOME).split()) & set(marks.split())
+
+
+# All or nothing
+
+
+@pytest.mark.parametrize("act", ["mute", "unmute", "ban", "passcode", "knock", "set_role"])
+def test_what_the_store_does_not_keep_has_not_happened(
+    court: Court, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    tools, mallory, store = court.moderation, court.mallory.member_id, court.store
+    court.enters("Trudy", HOME)
+    tools.mute(court.ada, mallory, 60)
+    tools.change_room(court.ada, knock=True)
+    refusal(lambda: court.enters("Kate", ELSEWHERE), KnockWaiting)
+    deeds: dict[str, Callable[[], object]] = {
+        "mute": lambda: tools.mute(court.ada, mallory, 0),
+        "unmute": lambda: tools.unmute(court.ada, mallory),
+        "ban": lambda: tools.ban(court.ada, mallory, 60, network=True),
+        "passcode": lambda: tools.change_room(court.ada, passcode="open sesame"),
+        "knock": lambda: tools.change_room(court.ada, knock=False),
+        "set_role": lambda: tools.set_role(court.ada, mallory, "cohost"),
+    }
+    before = court.everything()
+    changes = Changes(store, monkeypatch)
+
+    changes.allowed = 0
+    refusal(deeds[act], Unavailable)
+    assert court.everything() == before
+
+    changes.allowed = 1
+    deeds[act]()
+    assert changes.made == 1
+    assert court.everything() != before
 
 
 # The room

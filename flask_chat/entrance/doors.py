@@ -5,7 +5,7 @@ The rules of what is noted are in `domain.doors`; what moderators do with them i
 
 from collections.abc import Callable
 
-from flask_chat.domain.doors import PASSCODE, Knock
+from flask_chat.domain.doors import Knock
 from flask_chat.domain.errors import Invalid, PasscodeRequired, PasscodeWrong, RoomNotFound
 from flask_chat.domain.names import is_numbered
 from flask_chat.domain.rooms import Room, RoomId
@@ -30,11 +30,11 @@ class Doors:
         passcodes: Passcodes | None = None,
     ) -> None:
         self._store = store
-        self._notebook = Notebook(store, clock)
+        self.notebook = Notebook(store, clock)
         self._passcodes = passcodes or Passcodes()
         self.seal = Seal(secret)
-        self.knocking = Knocking(self._notebook, self.seal)
-        self.outcasts = Outcasts(store, self._notebook, self.seal)
+        self.knocking = Knocking(self.notebook, self.seal)
+        self.outcasts = Outcasts(store, self.notebook, self.seal)
 
     def find(self, room: Room | None, visitor: Visitor, code: str) -> Room:
         """The room, if there is one that shows itself. Raises RoomNotFound, for locked ones too."""
@@ -62,17 +62,6 @@ class Doors:
         """What may be kept of a passcode. Takes a while."""
         return self._passcodes.hash(passcode)
 
-    def set_passcode(self, room_id: RoomId, kept: str | None) -> None:
-        """Ask newcomers for the passcode with this hash from now on; for none with None."""
-        if kept is None:
-            self._notebook.drop(room_id, [PASSCODE])
-        else:
-            self._notebook.put(room_id, PASSCODE, kept)
-
-    def asks_passcode(self, room_id: RoomId) -> bool:
-        """Whether newcomers are asked for a passcode now."""
-        return self._notebook.read(room_id).passcode is not None
-
     # Helpers, in the order they are used
 
     def _may_see(self, room: Room, visitor: Visitor) -> bool:
@@ -84,7 +73,7 @@ class Doors:
 
     def _check(self, room: Room, name: str, visitor: Visitor, proven: str | None) -> None:
         """`check`, with the hash that the visitor's passcode fits, if one was tried already."""
-        notes = self._notebook.read(room.room_id)
+        notes = self.notebook.read(room.room_id)
         self.outcasts.check(room.room_id, visitor, notes)
         knock = self.knocking.find(visitor.ticket, notes)
         if self.seal.is_invited(room, visitor.invite) or _is_admitted(knock, name):

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Literal
@@ -16,10 +17,12 @@ from flask_chat.domain.doors import (
     KnockState,
     Notes,
 )
-from flask_chat.domain.errors import KnockRefused, KnockWaiting, NotFound, TooFast
+from flask_chat.domain.errors import KnockRefused, KnockWaiting, NotFound, TooFast, Unavailable
+from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.entrance.marks import MARK_BYTES, Seal, Visitor
-from flask_chat.entrance.notebook import Notebook
+from flask_chat.entrance.notebook import Notebook, noted
+from flask_chat.stores.base import NoteChanges
 
 _KNOCK_AGAIN_SECONDS = 60  # after having been refused
 
@@ -59,18 +62,18 @@ class Knocking:
             mark=mark,
             network=network,
         )
-        self._make_room(room.room_id, knock, notes)
-        self._notebook.write(room.room_id, knock)
-        self._tell(room.room_id)
+        changes = self._making_room(knock, notes) | noted(knock)
+        self._notebook.change(room.room_id, changes)
+        self.tell(room.room_id)
         raise KnockWaiting(room_id=room.room_id, name=name, ticket=ticket)
 
     def take_back(self, room_id: RoomId, ticket: str) -> None:
         """Whoever knocked is in, or does not want in any more."""
         knock = self.find(ticket, self._notebook.read(room_id))
         if knock is not None:
-            self._notebook.drop(room_id, [knock.note])
+            self._notebook.change(room_id, {knock.note: None})
             if knock.state == "waiting":
-                self._tell(room_id)
+                self.tell(room_id)
 
     def state_of(self, room_id: RoomId, ticket: str) -> KnockState | None:
         """How a knock stands; None when it is over."""
@@ -83,31 +86,41 @@ class Knocking:
         """Who waits at the door, the longest first."""
         return self._notebook.read(room_id).waiting
 
-    def answer(self, room_id: RoomId, knock_id: str, state: Literal["admitted", "refused"]) -> None:
-        """Let somebody in who knocks, or not. Raises NotFound when they do not wait (any more)."""
+    def answer(
+        self,
+        room_id: RoomId,
+        knock_id: str,
+        state: Literal["admitted", "refused"],
+        by: MemberId,
+    ) -> None:
+        """Let somebody in who knocks, or not, as this moderator.
+
+        Raises NotFound when they do not wait (any more).
+        """
         knock = self._notebook.read(room_id).knock(knock_id)
         if knock is None or knock.state != "waiting":
             raise NotFound("Nobody is waiting there any more.", field="knock_id")
-        self._notebook.write(room_id, replace(knock, state=state))
-        self._tell(room_id)
+        self._notebook.change(room_id, noted(replace(knock, state=state)), by)
+        self.tell(room_id)
 
-    def end(self, room: Room) -> None:
-        """Nobody has to knock any more: let in all who wait, if nothing else keeps them out.
+    def ending(self, room: Room) -> NoteChanges:
+        """What lets in all who wait, where nobody has to knock any more and nothing else keeps out.
 
-        Where there is a lock or a passcode now, they have to come again and mind that.
+        Where there is a lock or a passcode then, they have to come again and mind that.
         """
         waiting = self.waiting(room.room_id)
-        for knock in waiting:
-            if room.locked or room.has_passcode:
-                self._notebook.drop(room.room_id, [knock.note])
-            else:
-                self._notebook.write(room.room_id, replace(knock, state="admitted"))
-        if waiting:
-            self._tell(room.room_id)
+        if room.locked or room.has_passcode:
+            return dict.fromkeys(knock.note for knock in waiting)
+        return noted(*(replace(knock, state="admitted") for knock in waiting))
+
+    def tell(self, room_id: RoomId) -> None:
+        """Say how many wait. What has changed has changed: no error comes of not saying so."""
+        with suppress(Unavailable):
+            self.when_changed(room_id, len(self.waiting(room_id)))
 
     # Helpers, in the order they are used
 
-    def _make_room(self, room_id: RoomId, new: Knock, notes: Notes) -> None:
+    def _making_room(self, new: Knock, notes: Notes) -> dict[str, str | None]:
         """One knock for each browser, some patience after a refusal, and room for everybody."""
         earlier = [knock for knock in notes.knocks if knock.mark == new.mark]
         for knock in earlier:
@@ -120,10 +133,7 @@ class Knocking:
         near = sum(knock.network == new.network for knock in others)
         if len(others) >= KNOCKS_LIMIT or near >= KNOCKS_OF_A_NETWORK:
             raise TooFast("Many people are waiting at this door.", retry_after_seconds=30)
-        self._notebook.drop(room_id, [*notes.outdated, *(knock.note for knock in earlier)])
-
-    def _tell(self, room_id: RoomId) -> None:
-        self.when_changed(room_id, len(self.waiting(room_id)))
+        return dict.fromkeys([*notes.outdated, *(knock.note for knock in earlier)])
 
 
 def _knock_id(ticket: str) -> KnockId:

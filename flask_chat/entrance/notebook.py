@@ -1,16 +1,17 @@
 """The notes of rooms (`domain.doors`), as a store keeps them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
 from flask_chat.domain.doors import Ban, Knock, Mute, Notes, as_note
 from flask_chat.domain.events import moment
+from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import RoomId
-from flask_chat.stores.base import Store
+from flask_chat.stores.base import NoteChanges, Store
 
 
 class Notebook:
-    """Reads and writes notes. `clock` gives UTC seconds. Raises RoomEnded and Unavailable."""
+    """Reads and changes notes. `clock` gives UTC seconds. Raises RoomEnded and Unavailable."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
@@ -24,15 +25,12 @@ class Notebook:
         """All that is noted with a room and holds now."""
         return Notes(self._store.notes(room_id), self.now())
 
-    def write(self, room_id: RoomId, about: Ban | Knock | Mute) -> None:
-        """Note this, in place of what it was before."""
-        self.put(room_id, about.note, as_note(about))
+    def change(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
+        """Change all of these, or none. Raises Forbidden unless `by` is a moderator, or nobody."""
+        if changes:
+            self._store.set_notes(room_id, changes, by)
 
-    def put(self, room_id: RoomId, name: str, note: str) -> None:
-        """Note something under a name of its own."""
-        self._store.set_note(room_id, name, note)
 
-    def drop(self, room_id: RoomId, names: Iterable[str]) -> None:
-        """Forget what is noted under these names."""
-        for name in names:
-            self._store.set_note(room_id, name, None)
+def noted(*abouts: Ban | Knock | Mute) -> dict[str, str | None]:
+    """The change that notes these, each in place of what it was before."""
+    return {about.note: as_note(about) for about in abouts}

@@ -1,5 +1,6 @@
 """Who is kept out of a room, and who stays muted in it, whatever name they come by."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import UNSET, UnsetType
@@ -9,8 +10,8 @@ from flask_chat.domain.errors import NotFound
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import RoomId
 from flask_chat.entrance.marks import Seal, Visitor
-from flask_chat.entrance.notebook import Notebook
-from flask_chat.stores.base import Store
+from flask_chat.entrance.notebook import Notebook, noted
+from flask_chat.stores.base import NO_CHANGES, NoteChanges, Store
 
 
 class Outcasts:
@@ -31,15 +32,16 @@ class Outcasts:
             if marks.intersection(ban.marks):
                 raise banned(ban, self._notebook.now())
 
-    def ban(self, room_id: RoomId, member: Member, until: datetime, *, network: bool) -> None:
-        """Keep somebody who is or was a member from becoming one again, until then.
+    def banning(
+        self, room_id: RoomId, member: Member, until: datetime, *, network: bool
+    ) -> NoteChanges:
+        """What keeps somebody who is or was a member from becoming one again, until then.
 
         They are known again by their browser, and with `network` by their address, as they were
         when they joined. Somebody who came without a browser has nothing but the address.
         """
         bans = self.bans(room_id)
         surplus = bans[: max(0, len(bans) - BANS_LIMIT + 1)]
-        self._notebook.drop(room_id, [ban.note for ban in surplus])
         marks = tuple(self._store.marks(room_id, member.member_id).split())
         ban = Ban(
             member_id=member.member_id,
@@ -49,14 +51,14 @@ class Outcasts:
             marks=marks if network else marks[:1],
             network=network or len(set(marks)) == 1,
         )
-        self._notebook.write(room_id, ban)
+        return _without(surplus) | noted(ban)
 
-    def unban(self, room_id: RoomId, member_id: MemberId) -> None:
-        """Let somebody come in again. Raises NotFound when nothing keeps them out."""
+    def unbanning(self, room_id: RoomId, member_id: MemberId) -> NoteChanges:
+        """What lets somebody come in again. Raises NotFound when nothing keeps them out."""
         ban = next((each for each in self.bans(room_id) if each.member_id == member_id), None)
         if ban is None:
             raise NotFound("That person is not banned.", field="member_id")
-        self._notebook.drop(room_id, [ban.note])
+        return _without([ban])
 
     def bans(self, room_id: RoomId) -> list[Ban]:
         """Who is kept out, the oldest first."""
@@ -64,19 +66,19 @@ class Outcasts:
 
     # Mutes
 
-    def mute(self, room_id: RoomId, member_id: MemberId, until: datetime) -> None:
-        """Let this member be muted until then also when they leave and come again."""
+    def muting(self, room_id: RoomId, member_id: MemberId, until: datetime) -> NoteChanges:
+        """What mutes this member until then also when they leave and come again."""
+        mark = self._own_mark(room_id, member_id)
+        if not mark:
+            return NO_CHANGES
         mutes = self._notebook.read(room_id).mutes
         surplus = mutes[: max(0, len(mutes) - MUTES_LIMIT + 1)]
-        self._notebook.drop(room_id, [mute.note for mute in surplus])
-        if mark := self._own_mark(room_id, member_id):
-            mute = Mute(mark=mark, at=self._notebook.now(), until=until)
-            self._notebook.write(room_id, mute)
+        return _without(surplus) | noted(Mute(mark=mark, at=self._notebook.now(), until=until))
 
-    def unmute(self, room_id: RoomId, member_id: MemberId) -> None:
-        """Let this member speak also when they leave and come again."""
+    def unmuting(self, room_id: RoomId, member_id: MemberId) -> NoteChanges:
+        """What lets this member speak also when they leave and come again."""
         mark, mutes = self._own_mark(room_id, member_id), self._notebook.read(room_id).mutes
-        self._notebook.drop(room_id, [mute.note for mute in mutes if mute.mark == mark])
+        return _without(mute for mute in mutes if mute.mark == mark)
 
     def muted_until(self, room_id: RoomId, visitor: Visitor) -> datetime | UnsetType:
         """Until when somebody is muted who comes in now."""
@@ -97,3 +99,8 @@ class Outcasts:
     def _own_mark(self, room_id: RoomId, member_id: MemberId) -> str:
         """How this member is known again, apart from others of their network."""
         return self._store.marks(room_id, member_id).partition(" ")[0]
+
+
+def _without(abouts: Iterable[Ban | Mute]) -> dict[str, str | None]:
+    """The change that forgets these."""
+    return dict.fromkeys(about.note for about in abouts)

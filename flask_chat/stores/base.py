@@ -10,7 +10,8 @@ Rooms are found by `room_id`; the code is only a sign that points to one. For a 
 not (or no longer) there, methods raise RoomEnded, since ids are never guessed, only outlived.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from flask_chat.domain.codes import Code
@@ -28,11 +29,17 @@ class StoreError(Exception):
     """The store cannot be opened. The text is a sentence for whoever runs the server."""
 
 
+# What is noted with a room from then on, by name: None for nothing.
+NoteChanges = Mapping[str, str | None]
+NO_CHANGES: NoteChanges = MappingProxyType({})
+
+
 class Append(NamedTuple):
     """An event that should go into a room's log. It has no `seq` yet."""
 
     room_id: RoomId
     event: Event
+    notes: NoteChanges = NO_CHANGES  # changed in the same step, if the event is appended
 
 
 class Appended(NamedTuple):
@@ -106,6 +113,8 @@ class Store(Protocol):
     def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
         """Append events, in this order; one answer for each, a refusal of one stops no other.
 
+        Up to a hundred events of one room are kept together, with their notes, or none of them.
+
         A `message_posted` whose (room, by, key) is among those of the kept events is not appended
         again: the answer is the event made then. Other events change the records they are about
         (`domain.rooms.room_after`, `member_after`). After a `message_removed` its target is kept,
@@ -156,8 +165,11 @@ class Store(Protocol):
     def notes(self, room_id: RoomId) -> dict[str, str]:
         """What is noted with the room and told to nobody in it: by name."""
 
-    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
-        """Keep a note with the room under this name, in place of what it was; None for none."""
+    def set_notes(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
+        """Change notes of the room, all of them or none.
+
+        Raises TokenInvalid or Forbidden unless `by` is a moderator, or nobody.
+        """
 
     def room_ids(self) -> list[RoomId]:
         """Every room there is."""

@@ -37,6 +37,7 @@ from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId, is_moderator, speaker
 from flask_chat.domain.moderation import (
     Act,
+    check_moderator,
     no_such_message,
     no_such_person,
     refused_to_act,
@@ -44,7 +45,15 @@ from flask_chat.domain.moderation import (
 )
 from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subjects_of
-from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot
+from flask_chat.stores.base import (
+    NO_CHANGES,
+    Append,
+    Appended,
+    NoteChanges,
+    Page,
+    Publish,
+    Snapshot,
+)
 
 # Those who left keep a record, since their messages are still shown with their name. A room forgets
 # nobody, so it takes in at most this many times the people that may be in it at once.
@@ -254,7 +263,7 @@ class MemoryStore:
         return len(self._room(room_id).here)
 
     def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
-        return [self._append(room_id, event) for room_id, event in appends]
+        return [self._append(*append) for append in appends]
 
     def append_soon(
         self, appends: Sequence[Append], then: Callable[[list[Appended | ChatError]], None]
@@ -289,12 +298,13 @@ class MemoryStore:
     def notes(self, room_id: RoomId) -> dict[str, str]:
         return dict(self._room(room_id).notes)
 
-    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
-        notes = self._room(room_id).notes
-        if note is None:
-            notes.pop(name, None)
-        else:
-            notes[name] = note
+    def set_notes(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
+        room = self._room(room_id)
+        if by is not None:
+            if by not in room.names:
+                raise TokenInvalid
+            check_moderator(room.members[by])
+        self._set_notes(room, changes)
 
     def deadline(self, room_id: RoomId) -> float | None:
         return self._room(room_id).deadline
@@ -336,7 +346,22 @@ class MemoryStore:
         except KeyError:
             raise RoomEnded from None
 
-    def _append(self, room_id: RoomId, event: Event) -> Appended | ChatError:
+    def _set_notes(self, room: RoomState, changes: NoteChanges) -> None:
+        for name, note in changes.items():
+            if note is None:
+                room.notes.pop(name, None)
+            else:
+                room.notes[name] = note
+
+    def _append(
+        self, room_id: RoomId, event: Event, notes: NoteChanges = NO_CHANGES
+    ) -> Appended | ChatError:
+        answer = self._append_event(room_id, event)
+        if notes and isinstance(answer, Appended) and answer.is_new:
+            self._set_notes(self._rooms[room_id], notes)
+        return answer
+
+    def _append_event(self, room_id: RoomId, event: Event) -> Appended | ChatError:
         room = self._rooms.get(room_id)
         if room is None:
             return RoomEnded()

@@ -117,7 +117,7 @@ def test_a_room_half_removed_is_removed_by_the_next_who_looks(
 def test_nothing_is_left_of_a_removed_room(node: Node, place: Place) -> None:
     ada = place.opens("Ada")
     grace = place.joins(ada.room_id, "Grace", "marks")
-    place.store.set_note(ada.room_id, "passcode", "hash")
+    place.store.set_notes(ada.room_id, {"passcode": "hash"})
     place.changes_room(ada, slow_mode_seconds=10)
     place.removes(ada, place.says(grace, "Hello").seq)
     assert len(node.ask("KEYS", "chat:{*")) == 7  # all kinds of key a room can have

@@ -570,20 +570,49 @@ def test_notes_are_kept_with_a_room_under_their_names(place: Place, ada: Person)
     store = place.store
     assert store.notes(ada.room_id) == {}
 
-    store.set_note(ada.room_id, "passcode", "hash | \0 é")
-    store.set_note(ada.room_id, "ban:m-1", "1")
-    store.set_note(ada.room_id, "ban:m-1", "")
-    store.set_note(ada.room_id, "knock:1", "2")
-    store.set_note(ada.room_id, "knock:1", None)
-    store.set_note(ada.room_id, "knock:2", None)
+    store.set_notes(ada.room_id, {"passcode": "hash | \0 é"})
+    store.set_notes(ada.room_id, {"ban:m-1": "1"})
+    store.set_notes(ada.room_id, {"ban:m-1": ""})
+    store.set_notes(ada.room_id, {"knock:1": "2"})
+    store.set_notes(ada.room_id, {"knock:1": None})
+    store.set_notes(ada.room_id, {"knock:2": None})
 
     assert store.notes(ada.room_id) == {"passcode": "hash | \0 é", "ban:m-1": ""}
     assert store.notes(other.room_id) == {}
     assert len(place.told) == 2
 
 
+def test_notes_change_with_an_event_or_not_at_all(place: Place, ada: Person, grace: Person) -> None:
+    store, room_id = place.store, ada.room_id
+    store.set_notes(room_id, {"passcode": "old", "knock:1": "waits"})
+    changed = RoomChanged(at=AT, by=ada.member_id, has_passcode=True)
+    allowed = Append(room_id, changed, {"passcode": "new", "knock:1": None, "knock:2": ""})
+    forbidden = Append(room_id, replace(changed, by=grace.member_id), {"passcode": "Mallory's"})
+    says_nothing = Append(room_id, joined(place.member(grace)), {"passcode": "nobody's"})
+
+    answers = store.append([allowed, forbidden, says_nothing])
+
+    assert [isinstance(answer, Appended) for answer in answers] == [True, False, True]
+    assert store.notes(room_id) == {"passcode": "new", "knock:2": ""}
+
+
+def test_only_a_moderator_changes_notes(place: Place, ada: Person, grace: Person) -> None:
+    store, room_id = place.store, ada.room_id
+
+    with pytest.raises(Forbidden):
+        store.set_notes(room_id, {"ban:1": "x"}, by=grace.member_id)
+    place.goes(grace, "left")
+    with pytest.raises(TokenInvalid):
+        store.set_notes(room_id, {"ban:1": "x"}, by=grace.member_id)
+    assert store.notes(room_id) == {}
+    store.set_notes(room_id, {"ban:1": "x", "ban:2": "y"}, by=ada.member_id)
+    store.set_notes(room_id, {"ban:1": None, "ban:3": "z"})
+
+    assert store.notes(room_id) == {"ban:2": "y", "ban:3": "z"}
+
+
 def test_the_notes_of_a_room_end_with_it(place: Place, ada: Person) -> None:
-    place.store.set_note(ada.room_id, "passcode", "hash")
+    place.store.set_notes(ada.room_id, {"passcode": "hash"})
     room, host = place.store.room(ada.room_id), place.member(ada)
 
     place.store.remove_room(ada.room_id)

@@ -72,6 +72,9 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         member=st.builds(Member, member_id=people, name=st.just("Grace"), hue=st.just(1)),
     ),
 )
+Wanted = tuple[Event, dict[str, str | None]]
+NOTES = st.dictionaries(st.sampled_from("ab"), st.none() | st.sampled_from(["", "x"]), max_size=2)
+WANTED: st.SearchStrategy[Wanted] = st.tuples(EVENTS, st.just({}) | NOTES)
 
 
 def filled(make: MakeStore) -> tuple[Place, RoomId]:
@@ -100,19 +103,20 @@ def shown(place: Place, room_id: RoomId) -> list[object]:
         lambda: [store.member(room_id, member_id) for member_id in PEOPLE],
         lambda: store.read_after(room_id, 0, 50),
         lambda: store.deadline(room_id),
+        lambda: store.notes(room_id),
     ]
     return [ask() for ask in everybody]
 
 
 def test_a_store_answers_as_the_one_in_memory_does(make_store: MakeStore) -> None:
-    @given(st.lists(st.lists(EVENTS, min_size=1, max_size=4), min_size=6, max_size=12))
+    @given(st.lists(st.lists(WANTED, min_size=1, max_size=4), min_size=6, max_size=12))
     @settings(max_examples=100)
-    def check(batches: list[list[Event]]) -> None:
+    def check(batches: list[list[Wanted]]) -> None:
         twin, room_id = filled(MemoryStore)
         place, _ = filled(make_store)
         try:
             for batch in batches:
-                appends = [Append(room_id, event) for event in batch]
+                appends = [Append(room_id, event, notes) for event, notes in batch]
                 expected = twin.store.append(appends)
                 answers = place.store.append(appends)
 

@@ -82,9 +82,9 @@ def test_a_room_is_after_a_restart_as_it_was(path: Path) -> None:
         before.changes_room(ada, locked=True, slow_mode_seconds=30)
         before.hands_over(ada, grace)
         before.removes(ada, before.says(ada, "Oh", key="k2").seq)
-        before.store.set_note(ada.room_id, "passcode", "hash")
-        before.store.set_note(ada.room_id, "ban:m-1", "one")
-        before.store.set_note(ada.room_id, "ban:m-1", None)
+        before.store.set_notes(ada.room_id, {"passcode": "hash"})
+        before.store.set_notes(ada.room_id, {"ban:m-1": "one"})
+        before.store.set_notes(ada.room_id, {"ban:m-1": None})
         before.goes(ada, "gone")
         before.goes(mallory, "left")
         before.comes_back(ada)
@@ -143,9 +143,9 @@ def test_what_is_noted_with_a_removed_room_leaves_the_file(path: Path) -> None:
         ada = place.opens("Ada", code="BBBB")
         grace = place.opens("Grace", code="CCCC")
         place.joins(ada.room_id, "Mallory", "a secret mark")
-        place.store.set_note(ada.room_id, "passcode", "a secret hash")
-        place.store.set_note(grace.room_id, "passcode", "another secret")
-        place.store.set_note(grace.room_id, "passcode", "no longer one")
+        place.store.set_notes(ada.room_id, {"passcode": "a secret hash"})
+        place.store.set_notes(grace.room_id, {"passcode": "another secret"})
+        place.store.set_notes(grace.room_id, {"passcode": "no longer one"})
         place.store.remove_room(ada.room_id)
 
     assert b"secret" not in path.read_bytes()
@@ -362,8 +362,8 @@ def test_nobody_reads_what_is_not_on_the_disk(path: Path) -> None:
 def test_nobody_reads_a_note_that_is_not_on_the_disk(path: Path) -> None:
     with opened(path) as place:
         ada = place.opens("Ada")
-        set_note = place.store.set_note
-        notes = [gevent.spawn(set_note, ada.room_id, f"{number}", "x") for number in range(20)]
+        set_notes = place.store.set_notes
+        notes = [gevent.spawn(set_notes, ada.room_id, {f"{number}": "x"}) for number in range(20)]
         gevent.sleep(0)
 
         while not all(note.ready() for note in notes):
@@ -429,7 +429,7 @@ def test_a_locked_file_refuses_everything_and_then_goes_on_as_if_nothing_had_bee
                     lambda: place.changes(grace, role="cohost"),
                     lambda: place.hands_over(ada, grace),
                     lambda: place.removes(ada, 8),
-                    lambda: place.store.set_note(ada.room_id, "passcode", "never"),
+                    lambda: place.store.set_notes(ada.room_id, {"passcode": "never"}),
                     lambda: place.store.remove_room(other.room_id),
                     lambda: place.opens("Eve", code="CCCC"),
                     lambda: place.goes(ada, "left"),
@@ -455,7 +455,7 @@ def test_a_locked_file_refuses_everything_and_then_goes_on_as_if_nothing_had_bee
 
 ACTS = [
     *["say", "join", "go", "leave", "back", "end", "topic", "deadline"],
-    *["slow", "mute", "host", "unsay", "note", "forget"],
+    *["slow", "mute", "host", "unsay", "note", "forget", "both"],
 ]
 
 
@@ -471,7 +471,7 @@ def test_whatever_is_taken_back_leaves_no_trace(
         place.changes_room(ada, slow_mode_seconds=10)
         place.says(grace, "one")
         place.says(ada, "Hello", key="k0")
-        place.store.set_note(ada.room_id, "passcode", "hash")
+        place.store.set_notes(ada.room_id, {"passcode": "hash"})
         store = place.store
         assert isinstance(store, SqliteStore)
         was, size = everything(place, ada, grace), store._rooms._bytes
@@ -523,9 +523,13 @@ def try_to(store: SqliteStore, act: str, ada: Person, grace: Person, number: int
             case "unsay" if room is not None:
                 there.removes(ada, room.log.last_seq - number % 4)
             case "note":
-                rooms.set_note(ada.room_id, "passcode", f"{number}")
+                rooms.set_notes(ada.room_id, {"passcode": f"{number}"})
+            case "both":
+                changed = RoomChanged(at=AT, has_passcode=True)
+                notes = {"passcode": f"{number}", "ban:m-1": "x" if number % 2 else None}
+                rooms.append([Append(ada.room_id, changed, notes)])
             case "forget":
-                rooms.set_note(ada.room_id, "passcode", None)
+                rooms.set_notes(ada.room_id, {"passcode": None})
             case "deadline":
                 rooms.set_deadline(ada.room_id, 5.0 + number)
     except (ChatError, AssertionError):
@@ -630,7 +634,7 @@ def test_a_backup_made_while_people_talk_is_whole_and_can_be_restored(
     key_path(path).write_text("a key of sixteen characters\n")
     with opened(path) as place:
         ada = place.opens("Ada")
-        place.store.set_note(ada.room_id, "passcode", "hash")
+        place.store.set_notes(ada.room_id, {"passcode": "hash"})
         posts = [gevent.spawn(place.says, ada, f"{number}", f"k{number}") for number in range(300)]
         gevent.sleep(0.005)
         made = back_up(path, copy)

@@ -25,7 +25,7 @@ from flask_chat.redis_link.line import Request
 from flask_chat.redis_link.link import Command, Library, Link
 from flask_chat.redis_link.places import slot_of
 from flask_chat.redis_link.wire import Word
-from flask_chat.stores.base import Append, Appended, Publish
+from flask_chat.stores.base import Append, Appended, NoteChanges, Publish
 from flask_chat.stores.redis import records
 from flask_chat.stores.redis.records import Keys
 from flask_chat.stores.redis.weight import Weight
@@ -81,20 +81,23 @@ class Appender:
 
         if not appends:
             then([])
-        for place, (room_id, event) in enumerate(appends):
-            self._append(room_id, event, sink(place))
+        together = len(appends) <= _EVENTS_PER_CALL
+        for place, append in enumerate(appends):
+            self._append(append, sink(place), len(appends) - place if together else 1)
 
-    def _append(self, room_id: RoomId, event: Event, sink: Sink) -> None:
+    def _append(self, append: Append, sink: Sink, places: int) -> None:
+        """Add it to the call that gathers for its room, if that has so many places left."""
+        room_id, event, notes = append
         deadline = records.ends_at(event, self.limits)
         if deadline is not None:  # in the list before it is so: see rooms.lua
             self.will_end(room_id, deadline)
         call = self._gathering.get(room_id)
-        if call is None or call.is_sent or len(call.events) >= _EVENTS_PER_CALL:
+        if call is None or call.is_sent or len(call.events) + places > _EVENTS_PER_CALL:
             call = self._gathering[room_id] = _Call(self, room_id)
-            call.add(event, sink)
+            call.add(event, notes, sink)
             self.link.send(call)
         else:
-            call.add(event, sink)
+            call.add(event, notes, sink)
 
     def will_end(self, room_id: RoomId, at: float) -> Command:
         """Note that the room is to be looked at by then."""
@@ -133,11 +136,13 @@ class _Call(Request):
         self._words += appender.bounds
         super().__init__(slot_of(room_id), again=True)
 
-    def add(self, event: Event, sink: Sink) -> None:
+    def add(self, event: Event, notes: NoteChanges, sink: Sink) -> None:
         """One more event. What can be told to have been appended before may be sent twice."""
         body = encode_event(event)
         self._words += records.event_to_words(event, self._appender.limits)
         self._words.append(body)
+        for name, note in notes.items():
+            self._words += ("n", *records.notes_to_words({name: note}), "")
         self.events.append((body, sink))
         self.again = self.again and isinstance(event, _TWICE)
 

@@ -43,7 +43,7 @@ from flask_chat.domain.moderation import (
 )
 from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import CHANGEABLE, Room, RoomId, changed_fields
-from flask_chat.stores.base import Page
+from flask_chat.stores.base import NoteChanges, Page
 
 # Those who left keep a record, since their messages are still shown with their name. A room forgets
 # nobody, so it takes in at most this many times the people that may be in it at once.
@@ -188,6 +188,12 @@ def event_to_words(event: Event, limits: Limits) -> tuple[str, str, str, str]:
         case RoomEndedEvent():
             return "e", event.reason, "", repr(ends_at(event, limits))
     return "o", "", "", ""
+
+
+def notes_to_words(changes: NoteChanges) -> list[str]:
+    """A name, whether there is a note from then on, and the note; and so on."""
+    each = ((name, "" if note is None else "1", note or "") for name, note in changes.items())
+    return [word for words in each for word in words]
 
 
 def _milliseconds(at: datetime | UnsetType | None) -> str:

@@ -465,8 +465,18 @@ function events.o(state, _, _, _, body)
   return add(state, body)
 end
 
+-- Change a note: without `is_noted` there is none by this name from then on.
+local function set_note(room, name, is_noted, note)
+  if is_noted ~= '' then
+    call('HSET', room .. ':notes', name, note)
+  else
+    call('HDEL', room .. ':notes', name)
+  end
+end
+
 -- append <room> most_events most_bytes (letter a b c body)…
--- An answer for each, and in front of them how many bytes more are kept than before.
+-- An answer for each, and in front of them how many bytes more are kept than before. The letter n is
+-- a note, (name, is_noted, note), that is changed if the event before it was appended.
 local function append(keys, args)
   local state = open(keys[1])
   if not state then
@@ -475,7 +485,11 @@ local function append(keys, args)
   local before, answers = state.bytes, { 0 }
   for i = 3, #args, 5 do
     local letter = args[i]
-    if state.ended and letter ~= 'p' then
+    if letter == 'n' then
+      if type(answers[#answers]) == 'number' then
+        set_note(state.room, args[i + 1], args[i + 2], args[i + 3])
+      end
+    elseif state.ended and letter ~= 'p' then
       answers[#answers + 1] = 'room_ended'
     else
       answers[#answers + 1] = events[letter](
@@ -559,15 +573,22 @@ local function shrink(keys, args)
   return state.bytes - left
 end
 
--- note <room> name [note]: without a note there is none by this name.
+-- note <room> by (name is_noted note)…: `by` is a moderator, or empty for nobody.
 local function note(keys, args)
-  if call('EXISTS', keys[1]) == 0 then
+  local state = open(keys[1])
+  if not state then
     return 'room_ended'
   end
-  if args[2] then
-    call('HSET', keys[1] .. ':notes', args[1], args[2])
-  else
-    call('HDEL', keys[1] .. ':notes', args[1])
+  local role = args[1] == '' and 'h' or role_of(state, args[1])
+  if not role then
+    return 'token_invalid'
+  end
+  local refusal = rules.moderator(role)
+  if refusal then
+    return refusal
+  end
+  for i = 2, #args, 3 do
+    set_note(keys[1], args[i], args[i + 1], args[i + 2])
   end
   return 0
 end

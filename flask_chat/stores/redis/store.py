@@ -20,7 +20,15 @@ from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.redis_link.link import Library, Link, RedisFault
 from flask_chat.redis_link.wire import Word
-from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot, StoreError
+from flask_chat.stores.base import (
+    Append,
+    Appended,
+    NoteChanges,
+    Page,
+    Publish,
+    Snapshot,
+    StoreError,
+)
 from flask_chat.stores.redis import records
 from flask_chat.stores.redis.appending import Appender
 from flask_chat.stores.redis.creating import Creator
@@ -159,8 +167,8 @@ class RedisStore:
         found = [word.decode() for word in self._call("notes", room_id)]
         return dict(zip(found[::2], found[1::2], strict=True))
 
-    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
-        self._call("note", room_id, name, *(() if note is None else (note,)))
+    def set_notes(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
+        self._call("note", room_id, by or "", *records.notes_to_words(changes))
 
     def note_loss(self, room_id: RoomId, after: int, to: int) -> None:
         """Events with these numbers were shown to people and are lost: let nobody go on from them.

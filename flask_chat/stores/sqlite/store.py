@@ -27,7 +27,15 @@ from flask_chat.domain.events import MemberJoined
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId
-from flask_chat.stores.base import Append, Appended, Page, Publish, Snapshot, StoreError
+from flask_chat.stores.base import (
+    Append,
+    Appended,
+    NoteChanges,
+    Page,
+    Publish,
+    Snapshot,
+    StoreError,
+)
 from flask_chat.stores.sqlite.file import Changes, ChatFile, MemberRow, NoteRow, RoomRow
 from flask_chat.stores.sqlite.working_copy import Journal, WorkingCopy
 
@@ -161,8 +169,8 @@ class SqliteStore:
         except Unavailable as refusal:
             then([refusal] * len(appends))
 
-    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
-        self._change(self._rooms.set_note, room_id, name, note)
+    def set_notes(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
+        self._change(self._rooms.set_notes, room_id, changes, by)
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         self._change(self._rooms.set_deadline, room_id, at)

@@ -15,7 +15,7 @@ from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId, subjects_of
-from flask_chat.stores.base import Appended, StoreError
+from flask_chat.stores.base import Appended, NoteChanges, StoreError
 from flask_chat.stores.memory import Entry, KeyOf, Log, MemoryStore, RoomState
 from flask_chat.stores.sqlite.file import ChatFile
 
@@ -83,13 +83,6 @@ class WorkingCopy(MemoryStore):
         self._note_member(self._room(room_id), member.member_id)
         super().admit(room_id, member, joined, marks)
 
-    def set_note(self, room_id: RoomId, name: str, note: str | None) -> None:
-        before = self._room(room_id).notes.get(name)
-        if note != before:
-            self.journal.undo.append(partial(super().set_note, room_id, name, before))
-            self.journal.notes[room_id, name] = None
-            super().set_note(room_id, name, note)
-
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         before = self.deadline(room_id)
         if at != before:
@@ -132,6 +125,14 @@ class WorkingCopy(MemoryStore):
             before = room.spoke_at.get(who)
             self.journal.undo.append(partial(_restore, room.spoke_at, who, before))
         return super()._take_turn(room, event)
+
+    def _set_notes(self, room: RoomState, changes: NoteChanges) -> None:
+        before = {name: room.notes.get(name) for name in changes}
+        self.journal.undo.append(partial(super()._set_notes, room, before))
+        for name, note in changes.items():
+            if note != before[name]:
+                self.journal.notes[room.record.room_id, name] = None
+        super()._set_notes(room, changes)
 
     def _rewrite(self, room: RoomState, seq: int, data: bytes) -> None:
         place = room.record.room_id, seq
