@@ -109,7 +109,7 @@ class Moderation:
         """Let somebody read and not write for so long; 0 for until it is lifted.
 
         They are known again when they leave and come back, as somebody banned is, and whoever else
-        they are in the room is muted as well.
+        they are in the room is muted as well, also who is away.
         """
         actor = self._actor(ref)
         check_over(actor, self._member(ref, member_id))
@@ -137,7 +137,7 @@ class Moderation:
         """Send somebody away, and keep them out for so long; 0 for as long as the room lives.
 
         With `network` also others from their address. They may have left before, and whoever else
-        they are in the room goes with them.
+        they are in the room goes with them, also who is away.
         """
         actor, target = self._actor(ref), self._record(ref, member_id)
         check_over(actor, target)

@@ -304,6 +304,33 @@ def test_a_mute_holds_for_who_else_somebody_is_in_the_room(court: Court) -> None
     assert court.says(court.mallory, "so am I").is_new
 
 
+@pytest.mark.parametrize("seconds_away", [1, LEAVE_GRACE + 1])
+@pytest.mark.parametrize("act", ["mute", "ban"])
+def test_who_else_somebody_is_comes_back_from_being_away_with_nothing_to_say(
+    court: Court, act: str, seconds_away: int
+) -> None:
+    trudy = court.enters("Trudy", HOME)
+    court.connects(trudy)
+    court.disconnects(trudy)
+    court.waits(seconds_away)
+    more = {"network": False} if act == "ban" else {}
+
+    getattr(court.moderation, act)(court.ada, court.mallory.member_id, 3600, **more)
+
+    kind = Muted if act == "mute" else TokenInvalid
+    if act == "mute":
+        court.connects(trudy)
+    else:
+        refusal(partial(court.connects, trudy), TokenInvalid)
+    refusal(lambda: court.says(trudy, "spam"), kind)
+    if act == "mute":
+        court.disconnects(trudy)
+        court.waits(LEAVE_GRACE + 1)
+        court.moderation.unmute(court.ada, court.mallory.member_id)
+        court.connects(trudy)
+        assert court.says(trudy, "sorry").is_new
+
+
 @pytest.mark.parametrize("way", ["unmute", "set_role", "hand_over"])
 def test_a_mute_that_is_lifted_is_lifted_for_who_comes_again(court: Court, way: str) -> None:
     court.moderation.mute(court.ada, court.mallory.member_id, 0)

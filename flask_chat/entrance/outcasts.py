@@ -89,12 +89,11 @@ class Outcasts:
     # The same person by several names
 
     def twins(self, room_id: RoomId, member_id: MemberId) -> list[Member]:
-        """The others here who came with the same browser, as its pages let nobody do."""
-        own, _, network = self._store.marks(room_id, member_id).partition(" ")
-        if own == network:
-            return []  # a program, and others may have programs at that address
-        here = (each for each in self._store.members(room_id) if each.member_id != member_id)
-        return [each for each in here if self._own_mark(room_id, each.member_id) == own]
+        """The others, here or away, who came with the same browser, as its pages let nobody do.
+
+        Programs have none: others may have programs at their address.
+        """
+        return self._store.twins(room_id, member_id)
 
     def _own_mark(self, room_id: RoomId, member_id: MemberId) -> str:
         """How this member is known again, apart from others of their network."""

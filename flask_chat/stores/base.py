@@ -104,6 +104,12 @@ class Store(Protocol):
     def marks(self, room_id: RoomId, member_id: MemberId) -> str:
         """The marks of somebody who is or has been a member, "" for anybody else."""
 
+    def twins(self, room_id: RoomId, member_id: MemberId) -> list[Member]:
+        """The other members, here or gone, who came with the same browser, in any order.
+
+        `member_id` is or has been a member; who came without a browser has none.
+        """
+
     def names(self, room_id: RoomId) -> list[str]:
         """Every name that is somebody's, here or gone."""
 

@@ -255,6 +255,12 @@ class MemoryStore:
     def marks(self, room_id: RoomId, member_id: MemberId) -> str:
         return self._room(room_id).marks.get(member_id, "")
 
+    def twins(self, room_id: RoomId, member_id: MemberId) -> list[Member]:
+        room = self._room(room_id)
+        who = room.speaker(member_id)
+        others = (each for each in room.names if each != member_id)
+        return [room.members[each] for each in others if room.speaker(each) == who]
+
     def names(self, room_id: RoomId) -> list[str]:
         room = self._room(room_id)
         return [room.members[member_id].name for member_id in room.names]

@@ -4,8 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
+from tests.hostile.test_moderation import Browser
 from tests.over_redis.conftest import MakeNode, Town
 from tests.people import Person, wait_until
 
@@ -18,6 +20,12 @@ def moderate(person: Person, action: str, **what: Any) -> dict[str, Any]:
 
 def room_of(person: Person) -> str:
     return f"{person.url}/api/v1/rooms/{person.code}"
+
+
+def joined(person: Person) -> dict[str, str]:
+    """Who is said to have come in, by name."""
+    found = (event["member"] for event in person.events if event["kind"] == "member_joined")
+    return {member["name"]: member["member_id"] for member in found}
 
 
 def joins(person: Person, **body: str) -> requests.Response:
@@ -207,3 +215,24 @@ def test_nothing_of_a_co_host_at_one_server_comes_after_their_demotion_at_the_ot
             assert is_cohost
         if event.get("member_id") == who["member_id"] and "role" in event:
             is_cohost = event["role"] == "cohost"
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_mute_at_one_server_reaches_who_else_somebody_is_and_is_away(
+    town: Town, is_gone: bool
+) -> None:
+    ada = town.opens("Ada", at=0)
+    mallory, trudy = Browser(town.servers[1]), Browser(town.servers[0])
+    mallory.sends("/", code="", name="")  # which gets a cookie that names the browser
+    trudy.session.cookies = mallory.session.cookies.copy()
+    mallory.joins(ada.code, "Mallory")
+    trudy.joins(ada.code, "Trudy")
+    trudy.url = mallory.url
+    ids = ada.waits_until(lambda: joined(ada) if "Trudy" in joined(ada) else None)
+    if is_gone:
+        ada.sees_kind("member_left", member_id=ids["Trudy"], reason="gone")
+
+    assert moderate(ada, "mute", member_id=ids["Mallory"], seconds=60)["ok"]
+
+    assert trudy.says(ada.code, "spam").json()["code"] == "muted"
+    assert mallory.says(ada.code, "spam").json()["code"] == "muted"

@@ -113,6 +113,7 @@ def test_a_removed_room_answers_room_ended_at_every_door(place: Place) -> None:
         lambda: store.read_before(ada.room_id, None, 10),
         lambda: store.set_deadline(ada.room_id, 1.0),
         lambda: store.marks(*ada),
+        lambda: store.twins(*ada),
         lambda: store.notes(ada.room_id),
         lambda: store.set_notes(ada.room_id, {"passcode": "x"}),
         lambda: store.set_notes(ada.room_id, {"passcode": None}),

@@ -565,6 +565,32 @@ def test_marks_are_kept_with_a_member_and_shown_to_nobody(place: Place) -> None:
     assert b"browser" not in b"".join(place.store.read_after(room.room_id, 0, 10).events)
 
 
+def test_who_else_somebody_is_shows_by_the_mark_of_their_browser(place: Place, ada: Person) -> None:
+    join, room_id = place.joins, ada.room_id
+    mallory = join(room_id, "Mallory", "browser:1 network:1")
+    trudy = join(room_id, "Trudy", "browser:1 network:2")
+    eve = join(room_id, "Eve", "browser:1 network:1")
+    left = join(room_id, "Left", "browser:1 network:1")
+    join(room_id, "Neighbour", "browser:2 network:1")
+    programs = [join(room_id, f"Program {n}", "network:1 network:1") for n in (1, 2)]
+    place.goes(trudy, "gone")
+    place.goes(left, "left")
+    other = place.opens("Ada", "CCCC")
+    join(other.room_id, "Mallory", "browser:1 network:1")
+
+    def twins(person: Person) -> set[tuple[str, bool]]:
+        return {(twin.name, twin.here) for twin in place.store.twins(*person)}
+
+    assert twins(mallory) == {("Trudy", False), ("Eve", True)}
+    assert twins(left) == {("Mallory", True), ("Trudy", False), ("Eve", True)}
+    assert [twins(nobody) for nobody in (ada, *programs)] == [set()] * 3
+    assert place.store.twins(room_id, MemberId("m-unknown")) == []
+    place.comes_back(trudy)
+    again = join(room_id, "Left", "browser:1 network:9")
+    assert twins(eve) == {("Mallory", True), ("Trudy", True), ("Left", True)}
+    assert twins(again) == {("Mallory", True), ("Trudy", True), ("Eve", True)}
+
+
 def test_notes_are_kept_with_a_room_under_their_names(place: Place, ada: Person) -> None:
     other = place.opens("Grace", code="CCCC")
     store = place.store

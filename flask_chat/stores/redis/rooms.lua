@@ -12,6 +12,7 @@
 --                             n:<member>  the keys of their name, NUL between    members only
 --                             k:<name key>  who has it
 --                             a:<member>  their marks, if they have any
+--                             b:<mark of a browser>  the members who came with it, NUL between
 --   chat:{room}:log   stream  <seq>-1  e <the event's JSON>
 --   chat:{room}:keys  hash    <member>:<key> → seq, of the events that are kept
 --   chat:{room}:removed  hash  seq → what is read in place of a message that was removed
@@ -502,11 +503,32 @@ local function append(keys, args)
   return answers
 end
 
+-- Those who came with this browser and are members.
+local function members_of(room, browser)
+  local found = {}
+  for _, member in ipairs(split(call('HGET', room, 'b:' .. browser) or '')) do
+    if call('HEXISTS', room, 'n:' .. member) == 1 then
+      found[#found + 1] = member
+    end
+  end
+  return found
+end
+
+local function keep_marks(state, member, marks)
+  call('HSET', state.room, 'a:' .. member, marks)
+  local browser = speaker_of(state, member)
+  if browser ~= member then
+    local twins = members_of(state.room, browser)
+    twins[#twins + 1] = member
+    call('HSET', state.room, 'b:' .. browser, table.concat(twins, '\0'))
+  end
+end
+
 local function admit_to(state, member, person, name_keys, marks, body)
   local seq = add(state, body)
   call('HSET', state.room, 'm:' .. member, seq .. '|' .. person)
   if marks ~= '' then
-    call('HSET', state.room, 'a:' .. member, marks)
+    keep_marks(state, member, marks)
   end
   claim_name(state.room, member, name_keys)
   call('ZADD', state.room .. ':here', seq, member)
@@ -752,6 +774,21 @@ local function member(keys, args)
   return { got[2], call('ZSCORE', keys[1] .. ':here', args[1]) and 1 or 0 }
 end
 
+-- twins <room> member: {id, order|hue|glyph|role|muted|name, is here} of each
+local function twins(keys, args)
+  local room, member, found = keys[1], args[1], {}
+  if call('EXISTS', room) == 0 then
+    return 'room_ended'
+  end
+  for _, twin in ipairs(members_of(room, speaker_of({ room = room }, member))) do
+    if twin ~= member then
+      local is_here = call('ZSCORE', room .. ':here', twin) and 1 or 0
+      found[#found + 1] = { twin, call('HGET', room, 'm:' .. twin), is_here }
+    end
+  end
+  return found
+end
+
 -- notes <room>: name, note, name, note…
 local function notes(keys)
   return call('EXISTS', keys[1]) == 1 and call('HGETALL', keys[1] .. ':notes') or 'room_ended'
@@ -874,5 +911,6 @@ reading('before', before)
 reading('snapshot', snapshot)
 reading('members', members)
 reading('member', member)
+reading('twins', twins)
 reading('notes', notes)
 reading('names', names)

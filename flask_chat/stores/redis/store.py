@@ -124,6 +124,9 @@ class RedisStore:
         _, marks = self._fields(room_id, "record", f"a:{member_id}")
         return (marks or b"").decode()
 
+    def twins(self, room_id: RoomId, member_id: MemberId) -> list[Member]:
+        return records.people_from(self._call("twins", room_id, member_id))
+
     def names(self, room_id: RoomId) -> list[str]:
         return records.names_from(self._call("names", room_id))
 

@@ -203,6 +203,10 @@ class SqliteStore:
         self._await_records(room_id)
         return self._rooms.marks(room_id, member_id)
 
+    def twins(self, room_id: RoomId, member_id: MemberId) -> list[Member]:
+        self._await_records(room_id)
+        return self._rooms.twins(room_id, member_id)
+
     def notes(self, room_id: RoomId) -> dict[str, str]:
         self._await_records(room_id)
         return self._rooms.notes(room_id)
