@@ -33,7 +33,7 @@ from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
-from flask_chat.stores.base import NO_CHANGES, Append, Appended, NoteChanges, Store
+from flask_chat.stores.base import NO_CHANGES, Append, Appended, DoorChanged, NoteChanges, Store
 from flask_chat.stretches import ANSWER_BYTES, newest_part, oldest_part
 from flask_chat.succession import Succession
 
@@ -168,25 +168,17 @@ class Chat:
         whatever keeps the visitor out: see `Doors.check`.
         """
         name = clean_name(name, self._limits.name_characters)
-        room = self.look_up(code, visitor)
-        try:
-            if room.knock:
-                self._check_name(room.room_id, name)
-            self._doors.check(room, name, visitor)
-            member = msgspec.structs.replace(
-                self._new_member(name, "guest", self._hues_in(room.room_id)),
-                muted_until=self._doors.outcasts.muted_until(room.room_id, visitor),
-            )
-            marks = self._doors.seal.marks_of(room.room_id, visitor)
-            with self._expected(Ref(room.room_id, member.member_id)):
-                self._store.admit(room.room_id, member, self._joined(member), marks)
-            self._doors.came_in(room.room_id, visitor)
-        except NameTaken as refusal:
-            refusal.data["suggestion"] = self._free_name(room.room_id, name)
-            raise
-        except RoomEnded:
-            raise RoomNotFound(f"There is no room {code}.", field="code") from None
-        return Admission(room, member)
+        while True:
+            room = self.look_up(code, visitor)
+            try:
+                return Admission(room, self._admitted(room, name, visitor))
+            except DoorChanged:  # while we looked at it: look again
+                continue
+            except NameTaken as refusal:
+                refusal.data["suggestion"] = self._free_name(room.room_id, name)
+                raise
+            except RoomEnded:
+                raise RoomNotFound(f"There is no room {code}.", field="code") from None
 
     def connection_opened(self, ref: Ref) -> None:
         """One more connection of a member is open. Raises RoomEnded or TokenInvalid."""
@@ -388,6 +380,20 @@ class Chat:
         self._buckets.pop(room_id, None)
         self.when_room_removed(room_id)
 
+    def _admitted(self, room: Room, name: str, visitor: Visitor) -> Member:
+        """Somebody whom the door lets pass, as a member. Raises DoorChanged, and see `join`."""
+        room_id = room.room_id
+        if room.knock:
+            self._check_name(room_id, name)
+        way = self._doors.check(room_id, name, visitor)
+        fresh = self._new_member(name, "guest", self._hues_in(room_id))
+        member = msgspec.structs.replace(fresh, muted_until=way.muted_until)
+        marks, joined = self._doors.seal.marks_of(room_id, visitor), self._joined(member)
+        with self._expected(Ref(room_id, member.member_id)):
+            self._store.admit(room_id, member, joined, marks, notes=way.used, version=way.version)
+        self._doors.came_in(room_id, way)
+        return member
+
     def _check_name(self, room_id: RoomId, name: str) -> None:
         """Raises NameTaken. The store looks again; this is so that nobody knocks in vain."""
         keys = name_keys(name)
@@ -429,7 +435,7 @@ class Chat:
         self._presence.expect(ref)
         try:
             yield
-        except ChatError as refusal:
+        except (ChatError, DoorChanged) as refusal:
             if not isinstance(refusal, Unavailable):  # then they may be a member all the same
                 self._presence.forget(ref)
             raise

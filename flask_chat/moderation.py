@@ -117,6 +117,9 @@ class Moderation:
         muted = [member_id, *(twin.member_id for twin in self._twins(ref, actor, member_id))]
         notes = self._doors.outcasts.muting(ref.room_id, member_id, until)
         self._sentence(ref, [self._changed(ref, who, muted_until=until) for who in muted], notes)
+        for twin in self._twins(ref, actor, member_id):
+            if twin.muted_until != until:  # came in while we looked; nobody does from here on
+                self._sentence(ref, [self._changed(ref, twin.member_id, muted_until=until)])
 
     def unmute(self, ref: Ref, member_id: MemberId) -> None:
         """Let somebody write again."""
@@ -148,6 +151,9 @@ class Moderation:
         notes = self._doors.outcasts.banning(ref.room_id, target, until, network=network)
         for who in self._sentence(ref, [self._removed(ref, who, until) for who in sent], notes):
             self._chat.parted(Ref(ref.room_id, who))
+        for twin in self._twins(ref, actor, member_id):  # likewise
+            for who in self._sentence(ref, [self._removed(ref, twin.member_id, until)]):
+                self._chat.parted(Ref(ref.room_id, who))
 
     def unban(self, ref: Ref, member_id: MemberId) -> None:
         """Let somebody in again."""
@@ -224,7 +230,9 @@ class Moderation:
     def _append(self, ref: Ref, event: events.Event, notes: NoteChanges = NO_CHANGES) -> None:
         self._chat.append(ref.room_id, event, notes)
 
-    def _sentence(self, ref: Ref, acts: Sequence[Sentence], notes: NoteChanges) -> list[MemberId]:
+    def _sentence(
+        self, ref: Ref, acts: Sequence[Sentence], notes: NoteChanges = NO_CHANGES
+    ) -> list[MemberId]:
         """Bring all of this about in one step, for one person by all their names; those it reached.
 
         Who has just left is not reached; what is noted holds for them when they come again.

@@ -137,7 +137,7 @@ def test_a_passcode_is_asked_for_and_kept_as_a_hash(house: House) -> None:
     refusal(lambda: house.enters(passcode="open barley"), PasscodeWrong)
     assert house.enters(passcode="open sesame")
     assert house.chat.room(house.ada).has_passcode
-    (note,) = house.store.notes(house.ada.room_id).values()
+    (note,) = house.store.door(house.ada.room_id).notes.values()
     assert note.startswith("$argon2id$")
     assert b"sesame" not in b"".join(house.chat.history(house.ada).events)
 
@@ -178,6 +178,24 @@ def test_who_is_locked_out_while_the_passcode_is_looked_at_stays_out(house: Hous
     house.passcodes.meanwhile = lambda: house.host.change_room(house.ada, locked=True)
 
     refusal(lambda: house.enters(passcode="open sesame"), RoomNotFound)
+
+
+@pytest.mark.parametrize("change", [{"locked": True}, {"knock": True}, {"passcode": "barley"}])
+def test_nobody_comes_in_past_a_door_that_was_closed_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    admit = house.store.admit
+
+    def the_host_is_first(*args: Any, **more: Any) -> None:
+        monkeypatch.undo()
+        house.host.change_room(house.ada, **change)
+        admit(*args, **more)
+
+    monkeypatch.setattr(house.store, "admit", the_host_is_first)
+
+    refusal(house.enters, ChatError)
+
+    assert house.chat.members_here(house.ada.room_id) == 1
 
 
 def test_a_passcode_that_is_changed_while_the_old_one_is_looked_at_is_asked_for(
@@ -312,7 +330,7 @@ def test_nobody_answers_and_one_has_to_knock_again(house: House) -> None:
     assert house.state_of(ticket) is None
     assert house.host.knocks(house.ada) == []
     assert house.knocks("Grace", ticket=ticket) != ticket
-    assert len(house.store.notes(house.ada.room_id)) == 1
+    assert len(house.store.door(house.ada.room_id).notes) == 1
 
 
 def test_each_knocks_once(house: House) -> None:

@@ -65,11 +65,21 @@ class Court(Place):
         assert [m.member_id for m in members if m.role == "host"] in ([host_id], [])
         return Ref(self.ada.room_id, host_id)
 
+    def sentences(self, act: str) -> None:
+        """Ada mutes or bans Mallory for an hour."""
+        more = {"network": False} if act == "ban" else {}
+        getattr(self.moderation, act)(self.ada, self.mallory.member_id, 3600, **more)
+
     def everything(self) -> object:
         """All that the store has of the room."""
         store, room_id = self.store, self.ada.room_id
         people = sorted(store.members(room_id), key=lambda member: member.member_id)
-        return store.room(room_id), people, store.notes(room_id), store.read_after(room_id, 0, 999)
+        return (
+            store.room(room_id),
+            people,
+            store.door(room_id).notes,
+            store.read_after(room_id, 0, 999),
+        )
 
 
 class Changes:
@@ -304,6 +314,41 @@ def test_a_mute_holds_for_who_else_somebody_is_in_the_room(court: Court) -> None
     assert court.says(court.mallory, "so am I").is_new
 
 
+@pytest.mark.parametrize("act", ["mute", "ban"])
+def test_who_comes_in_by_another_name_once_the_host_has_looked_is_sentenced_as_well(
+    court: Court, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    append, came = court.store.append, list[Ref]()
+
+    def they_come_first(appends: Sequence[Append]) -> list[Appended | ChatError]:
+        monkeypatch.undo()
+        came.append(court.enters("Trudy", HOME))
+        return append(appends)
+
+    monkeypatch.setattr(court.store, "append", they_come_first)
+    court.sentences(act)
+
+    refusal(lambda: court.says(came[0], "spam"), Muted if act == "mute" else TokenInvalid)
+
+
+@pytest.mark.parametrize("act", ["mute", "ban"])
+def test_who_is_sentenced_while_they_come_in_by_another_name_is_not_spared(
+    court: Court, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    admit = court.store.admit
+
+    def the_host_is_first(*args: Any, **more: Any) -> None:
+        monkeypatch.undo()
+        court.sentences(act)
+        admit(*args, **more)
+
+    monkeypatch.setattr(court.store, "admit", the_host_is_first)
+
+    refusal(
+        lambda: court.says(court.enters("Trudy", HOME), "spam"), Muted if act == "mute" else Banned
+    )
+
+
 @pytest.mark.parametrize("seconds_away", [1, LEAVE_GRACE + 1])
 @pytest.mark.parametrize("act", ["mute", "ban"])
 def test_who_else_somebody_is_comes_back_from_being_away_with_nothing_to_say(
@@ -313,9 +358,8 @@ def test_who_else_somebody_is_comes_back_from_being_away_with_nothing_to_say(
     court.connects(trudy)
     court.disconnects(trudy)
     court.waits(seconds_away)
-    more = {"network": False} if act == "ban" else {}
 
-    getattr(court.moderation, act)(court.ada, court.mallory.member_id, 3600, **more)
+    court.sentences(act)
 
     kind = Muted if act == "mute" else TokenInvalid
     if act == "mute":
@@ -351,9 +395,9 @@ def test_a_room_knows_so_many_who_are_muted(court: Court, monkeypatch: pytest.Mo
         court.waits(1)
         court.moderation.mute(court.ada, court.enters(f"Guest {number}", home).member_id, 60)
 
-    is_muted = [
-        court.doors.outcasts.muted_until(court.ada.room_id, home) is not UNSET for home in homes
-    ]
+    room_id, outcasts = court.ada.room_id, court.doors.outcasts
+    notes = court.doors.notebook.read(room_id)
+    is_muted = [outcasts.muted_until(room_id, home, notes) is not UNSET for home in homes]
 
     assert is_muted == [False, True, True]
 

@@ -4,6 +4,10 @@ The rules of what is noted are in `domain.doors`; what moderators do with them i
 """
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import UnsetType
 
 from flask_chat.domain.doors import Knock
 from flask_chat.domain.errors import Invalid, PasscodeRequired, PasscodeWrong, RoomNotFound
@@ -11,12 +15,21 @@ from flask_chat.domain.names import is_numbered
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.entrance.knocking import Knocking
 from flask_chat.entrance.marks import Seal, Visitor
-from flask_chat.entrance.notebook import Notebook
+from flask_chat.entrance.notebook import Look, Notebook
 from flask_chat.entrance.outcasts import Outcasts
 from flask_chat.entrance.passcodes import Passcodes
-from flask_chat.stores.base import Store
+from flask_chat.stores.base import NoteChanges, Store
 
 PASSCODE_CHARACTERS = (4, 64)
+
+
+class Pass(NamedTuple):
+    """Somebody may come in, as long as the door is as it was."""
+
+    version: int  # of the door: see `stores.base.Door`
+    muted_until: datetime | UnsetType
+    used: NoteChanges  # what is noted no longer once they are in
+    was_waiting: bool  # those within were told so
 
 
 class Doors:
@@ -42,19 +55,26 @@ class Doors:
             raise _not_there(code)
         return room
 
-    def check(self, room: Room, name: str, visitor: Visitor) -> None:
+    def check(self, room_id: RoomId, name: str, visitor: Visitor) -> Pass:
         """Let somebody pass who may become a member under this name.
 
         Raises Banned, PasscodeRequired, PasscodeWrong, KnockRefused, KnockWaiting (with `room_id`,
         the `name` and a `ticket`, new or the one they brought), TooFast when too many wait, or
         RoomNotFound when the room is locked and the ticket that showed it is somebody else's.
         """
-        self._check(room, name, visitor, proven=None)
+        look = self._pass(room_id, name, visitor)
+        knock = self.knocking.find(visitor.ticket, look.notes)
+        return Pass(
+            look.version,
+            self.outcasts.muted_until(room_id, visitor, look.notes),
+            {} if knock is None else {knock.note: None},
+            was_waiting=knock is not None and knock.state == "waiting",
+        )
 
-    def came_in(self, room_id: RoomId, visitor: Visitor) -> None:
-        """A ticket that let somebody in is used up."""
-        if visitor.ticket:
-            self.knocking.take_back(room_id, visitor.ticket)
+    def came_in(self, room_id: RoomId, way: Pass) -> None:
+        """Somebody is in, and so waits no longer."""
+        if way.was_waiting:
+            self.knocking.tell(room_id)
 
     # Passcodes
 
@@ -71,13 +91,17 @@ class Doors:
         ticket = visitor.ticket
         return bool(ticket) and self.knocking.state_of(room.room_id, ticket) == "admitted"
 
-    def _check(self, room: Room, name: str, visitor: Visitor, proven: str | None) -> None:
-        """`check`, with the hash that the visitor's passcode fits, if one was tried already."""
-        notes = self.notebook.read(room.room_id)
-        self.outcasts.check(room.room_id, visitor, notes)
+    def _pass(self, room_id: RoomId, name: str, visitor: Visitor, proven: str = "") -> Look:
+        """The door at which nothing keeps the visitor out.
+
+        `proven` is the hash that their passcode fits, if one was tried already.
+        """
+        look = self.notebook.look(room_id)
+        room, notes, _ = look
+        self.outcasts.check(room_id, visitor, notes)
         knock = self.knocking.find(visitor.ticket, notes)
         if self.seal.is_invited(room, visitor.invite) or _is_admitted(knock, name):
-            return
+            return look
         if room.locked:
             raise _not_there(room.code)
         if knock is not None and (knock.state == "admitted" or not room.knock):
@@ -85,10 +109,10 @@ class Doors:
         if notes.passcode not in (None, proven) and knock is None:
             self._check_passcode(visitor.passcode, notes.passcode)
             # That took a while, in which somebody may have locked the room, or banned the visitor.
-            now = self._store.room(room.room_id)
-            self._check(now, name, visitor, proven=notes.passcode)
-        elif room.knock:
+            return self._pass(room_id, name, visitor, proven=notes.passcode)
+        if room.knock:
             self.knocking.check(room, name, visitor, knock, notes)
+        return look
 
     def _check_passcode(self, passcode: str, kept: str) -> None:
         if not passcode:

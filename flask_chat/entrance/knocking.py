@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from secrets import token_urlsafe
-from typing import Literal
+from typing import Literal, NoReturn
 
 from msgspec.structs import replace
 
@@ -44,7 +44,7 @@ class Knocking:
 
     def check(
         self, room: Room, name: str, visitor: Visitor, knock: Knock | None, notes: Notes
-    ) -> None:
+    ) -> NoReturn:
         """Refuse somebody who has to knock: they wait, for the first time or on, or were refused.
 
         Raises KnockWaiting, KnockRefused, or TooFast when too many wait.

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
 from flask_chat.domain.doors import Ban, Knock, Mute, Notes, as_note
 from flask_chat.domain.events import moment
 from flask_chat.domain.members import MemberId
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.stores.base import NoteChanges, Store
+
+
+class Look(NamedTuple):
+    """What decides who may come into a room, at one moment."""
+
+    room: Room
+    notes: Notes
+    version: int  # of the door: see `stores.base.Door`
 
 
 class Notebook:
@@ -23,7 +32,12 @@ class Notebook:
 
     def read(self, room_id: RoomId) -> Notes:
         """All that is noted with a room and holds now."""
-        return Notes(self._store.notes(room_id), self.now())
+        return self.look(room_id).notes
+
+    def look(self, room_id: RoomId) -> Look:
+        """The room and all that is noted with it, at one moment."""
+        door = self._store.door(room_id)
+        return Look(door.room, Notes(door.notes, self.now()), door.version)
 
     def change(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
         """Change all of these, or none. Raises Forbidden unless `by` is a moderator, or nobody."""

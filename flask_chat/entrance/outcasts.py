@@ -80,11 +80,10 @@ class Outcasts:
         mark, mutes = self._own_mark(room_id, member_id), self._notebook.read(room_id).mutes
         return _without(mute for mute in mutes if mute.mark == mark)
 
-    def muted_until(self, room_id: RoomId, visitor: Visitor) -> datetime | UnsetType:
+    def muted_until(self, room_id: RoomId, visitor: Visitor, notes: Notes) -> datetime | UnsetType:
         """Until when somebody is muted who comes in now."""
         mark, _ = self._seal.marks_of(room_id, visitor).split()
-        mutes = self._notebook.read(room_id).mutes
-        return next((mute.until for mute in mutes if mute.mark == mark), UNSET)
+        return next((mute.until for mute in notes.mutes if mute.mark == mark), UNSET)
 
     # The same person by several names
 

@@ -34,6 +34,18 @@ NoteChanges = Mapping[str, str | None]
 NO_CHANGES: NoteChanges = MappingProxyType({})
 
 
+class DoorChanged(Exception):
+    """What is said of a room's door is not so any more."""
+
+
+class Door(NamedTuple):
+    """What decides who may come into a room, at one moment."""
+
+    room: Room
+    notes: dict[str, str]  # told to nobody in the room: by name
+    version: int  # a larger one after each `room_changed` and each change of notes
+
+
 class Append(NamedTuple):
     """An event that should go into a room's log. It has no `seq` yet."""
 
@@ -88,11 +100,22 @@ class Store(Protocol):
     def room(self, room_id: RoomId) -> Room:
         """The room's record."""
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
+    def admit(
+        self,
+        room_id: RoomId,
+        member: Member,
+        joined: MemberJoined,
+        marks: str = "",
+        *,
+        notes: NoteChanges = NO_CHANGES,
+        version: int | None = None,
+    ) -> None:
         """Make somebody a member who was not, and append `joined`. `marks` as in `create_room`.
 
-        Raises NameTaken when a member's name shares one of `name_keys` with this one's, RoomFull
-        when as many are here as may be, RoomEnded also when the log has its last event.
+        `notes` are changed in the same step, and the door has to be of this `version`, if one is
+        given. Raises DoorChanged, NameTaken when a member's name shares one of `name_keys` with
+        this one's, RoomFull when as many are here as may be, RoomEnded also when the log has its
+        last event.
         """
 
     def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
@@ -168,8 +191,8 @@ class Store(Protocol):
         `publish` from here on misses nothing and hears nothing twice.
         """
 
-    def notes(self, room_id: RoomId) -> dict[str, str]:
-        """What is noted with the room and told to nobody in it: by name."""
+    def door(self, room_id: RoomId) -> Door:
+        """The room's door as it is now."""
 
     def set_notes(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
         """Change notes of the room, all of them or none.

@@ -26,6 +26,7 @@ from flask_chat.domain.events import (
     MemberRenamed,
     MessagePosted,
     MessageRemoved,
+    RoomChanged,
     decode_event,
     encode_event,
     numbered,
@@ -49,6 +50,8 @@ from flask_chat.stores.base import (
     NO_CHANGES,
     Append,
     Appended,
+    Door,
+    DoorChanged,
     NoteChanges,
     Page,
     Publish,
@@ -162,6 +165,7 @@ class RoomState:
         "record",
         "spoke_at",
         "taken",
+        "version",
     )
 
     def __init__(self, record: Room) -> None:
@@ -178,6 +182,7 @@ class RoomState:
         self.notes: dict[str, str] = {}
         self.spoke_at: dict[str, datetime] = {}  # in slow mode: by `speaker`
         self.deadline: float | None = None
+        self.version = 0  # of the door: see `Door`
 
     def speaker(self, member_id: MemberId) -> str:
         """Whom slow mode counts what this member says for."""
@@ -225,10 +230,21 @@ class MemoryStore:
     def room(self, room_id: RoomId) -> Room:
         return self._room(room_id).record
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
+    def admit(
+        self,
+        room_id: RoomId,
+        member: Member,
+        joined: MemberJoined,
+        marks: str = "",
+        *,
+        notes: NoteChanges = NO_CHANGES,
+        version: int | None = None,
+    ) -> None:
         room = self._room(room_id)
         if room.has_ended:
             raise RoomEnded
+        if version not in (None, room.version):
+            raise DoorChanged
         if room.is_taken(member.name, member.member_id):
             raise NameTaken(field="name")
         places = self._limits.members_per_room
@@ -239,6 +255,8 @@ class MemoryStore:
         if marks:
             room.marks[member.member_id] = marks
         self._add(room, joined)
+        if notes:
+            self._set_notes(room, notes)
 
     def member(self, room_id: RoomId, member_id: MemberId) -> Member | None:
         room = self._room(room_id)
@@ -301,8 +319,9 @@ class MemoryStore:
             room.record, page, self.members(room_id, people_in(page.events)), is_complete
         )
 
-    def notes(self, room_id: RoomId) -> dict[str, str]:
-        return dict(self._room(room_id).notes)
+    def door(self, room_id: RoomId) -> Door:
+        room = self._room(room_id)
+        return Door(room.record, dict(room.notes), room.version)
 
     def set_notes(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
         room = self._room(room_id)
@@ -353,6 +372,7 @@ class MemoryStore:
             raise RoomEnded from None
 
     def _set_notes(self, room: RoomState, changes: NoteChanges) -> None:
+        room.version += 1
         for name, note in changes.items():
             if note is None:
                 room.notes.pop(name, None)
@@ -495,6 +515,7 @@ class MemoryStore:
 
     def _update_records(self, room: RoomState, event: Event) -> None:
         room.record = room_after(room.record, event)
+        room.version += isinstance(event, RoomChanged)
         if isinstance(event, RoomEndedEvent):
             room.has_ended = True
             self.set_deadline(room.record.room_id, event.at.timestamp())

@@ -114,7 +114,7 @@ def test_a_removed_room_answers_room_ended_at_every_door(place: Place) -> None:
         lambda: store.set_deadline(ada.room_id, 1.0),
         lambda: store.marks(*ada),
         lambda: store.twins(*ada),
-        lambda: store.notes(ada.room_id),
+        lambda: store.door(ada.room_id).notes,
         lambda: store.set_notes(ada.room_id, {"passcode": "x"}),
         lambda: store.set_notes(ada.room_id, {"passcode": None}),
     ):

@@ -1,5 +1,6 @@
 """What `stores.base` promises about rules, muting, hosts, removed messages and notes."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -28,7 +29,7 @@ from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.members import NO_END, Member, MemberId
 from flask_chat.domain.moderation import muted, slowed
 from flask_chat.domain.rooms import Room, RoomId
-from flask_chat.stores.base import Append, Appended
+from flask_chat.stores.base import Append, Appended, DoorChanged
 from tests.stores.conftest import MakeStore
 from tests.stores.place import AT, Person, Place, joined, posted
 
@@ -48,6 +49,11 @@ def ada(place: Place) -> Person:
 def grace(place: Place, ada: Person) -> Person:
     """A guest of Ada's."""
     return place.joins(ada.room_id, "Grace")
+
+
+def member(name: str) -> Member:
+    """Somebody who wants in."""
+    return Member(member_id=MemberId(f"m-{name}"), name=name, hue=1)
 
 
 def said(error: ChatError | None) -> tuple[str, str, dict[str, object]]:
@@ -594,7 +600,7 @@ def test_who_else_somebody_is_shows_by_the_mark_of_their_browser(place: Place, a
 def test_notes_are_kept_with_a_room_under_their_names(place: Place, ada: Person) -> None:
     other = place.opens("Grace", code="CCCC")
     store = place.store
-    assert store.notes(ada.room_id) == {}
+    assert store.door(ada.room_id).notes == {}
 
     store.set_notes(ada.room_id, {"passcode": "hash | \0 é"})
     store.set_notes(ada.room_id, {"ban:m-1": "1"})
@@ -603,8 +609,8 @@ def test_notes_are_kept_with_a_room_under_their_names(place: Place, ada: Person)
     store.set_notes(ada.room_id, {"knock:1": None})
     store.set_notes(ada.room_id, {"knock:2": None})
 
-    assert store.notes(ada.room_id) == {"passcode": "hash | \0 é", "ban:m-1": ""}
-    assert store.notes(other.room_id) == {}
+    assert store.door(ada.room_id).notes == {"passcode": "hash | \0 é", "ban:m-1": ""}
+    assert store.door(other.room_id).notes == {}
     assert len(place.told) == 2
 
 
@@ -619,7 +625,41 @@ def test_notes_change_with_an_event_or_not_at_all(place: Place, ada: Person, gra
     answers = store.append([allowed, forbidden, says_nothing])
 
     assert [isinstance(answer, Appended) for answer in answers] == [True, False, True]
-    assert store.notes(room_id) == {"passcode": "new", "knock:2": ""}
+    assert store.door(room_id).notes == {"passcode": "new", "knock:2": ""}
+
+
+def test_nobody_is_admitted_through_a_door_that_has_changed(
+    place: Place, ada: Person, grace: Person
+) -> None:
+    store, room_id, guest = place.store, ada.room_id, member("Trudy")
+    door = store.door(room_id)
+    place.says(ada, "Hello")
+    place.changes(grace, muted_until=NO_END)
+    place.goes(grace, "gone")
+    assert store.door(room_id) == door
+    store.admit(room_id, guest, joined(guest), version=door.version)
+
+    changes: list[Callable[[], object]] = [
+        lambda: place.changes_room(ada, topic="Maths"),
+        lambda: store.set_notes(room_id, {"ban:1": "x"}),
+        lambda: store.append(
+            [Append(room_id, MemberRemoved(at=AT, member_id=grace.member_id), {"ban:2": "y"})]
+        ),
+    ]
+    for change in changes:
+        door, other = store.door(room_id), member("Eve")
+        change()
+        told = len(place.told)
+        with pytest.raises(DoorChanged):
+            store.admit(room_id, other, joined(other), version=door.version, notes={"a": "b"})
+        assert store.door(room_id).version > door.version
+        assert len(place.told) == told
+    store.admit(room_id, other, joined(other), notes={"ban:1": None}, version=None)
+
+    room, notes, version = store.door(room_id)
+    assert (room, notes) == (store.room(room_id), {"ban:2": "y"})
+    assert version > door.version
+    assert other.name in store.names(room_id)
 
 
 def test_only_a_moderator_changes_notes(place: Place, ada: Person, grace: Person) -> None:
@@ -630,11 +670,11 @@ def test_only_a_moderator_changes_notes(place: Place, ada: Person, grace: Person
     place.goes(grace, "left")
     with pytest.raises(TokenInvalid):
         store.set_notes(room_id, {"ban:1": "x"}, by=grace.member_id)
-    assert store.notes(room_id) == {}
+    assert store.door(room_id).notes == {}
     store.set_notes(room_id, {"ban:1": "x", "ban:2": "y"}, by=ada.member_id)
     store.set_notes(room_id, {"ban:1": None, "ban:3": "z"})
 
-    assert store.notes(room_id) == {"ban:2": "y", "ban:3": "z"}
+    assert store.door(room_id).notes == {"ban:2": "y", "ban:3": "z"}
 
 
 def test_the_notes_of_a_room_end_with_it(place: Place, ada: Person) -> None:
@@ -644,7 +684,7 @@ def test_the_notes_of_a_room_end_with_it(place: Place, ada: Person) -> None:
     place.store.remove_room(ada.room_id)
     place.store.create_room(room, host, joined(host))
 
-    assert place.store.notes(ada.room_id) == {}
+    assert place.store.door(ada.room_id).notes == {}
     assert place.store.marks(*ada) == ""
 
 

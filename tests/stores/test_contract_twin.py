@@ -103,7 +103,7 @@ def shown(place: Place, room_id: RoomId) -> list[object]:
         lambda: [store.member(room_id, member_id) for member_id in PEOPLE],
         lambda: store.read_after(room_id, 0, 50),
         lambda: store.deadline(room_id),
-        lambda: store.notes(room_id),
+        lambda: store.door(room_id).notes,
     ]
     return [ask() for ask in everybody]
 

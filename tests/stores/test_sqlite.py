@@ -61,7 +61,7 @@ def everything(place: Place, *people: Person) -> list[object]:
             store.read_after(room_id, 0, 10_000),
             store.deadline(room_id),
             store.marks(room_id, person.member_id),
-            store.notes(room_id),
+            store.door(room_id).notes,
         )
         for person in people
         for room_id in [person.room_id]
@@ -150,7 +150,7 @@ def test_what_is_noted_with_a_removed_room_leaves_the_file(path: Path) -> None:
 
     assert b"secret" not in path.read_bytes()
     with opened(path) as place:
-        assert place.store.notes(grace.room_id) == {"passcode": "no longer one"}
+        assert place.store.door(grace.room_id).notes == {"passcode": "no longer one"}
 
 
 def test_a_room_that_ended_but_was_not_removed_is_due_after_a_restart(path: Path) -> None:
@@ -367,12 +367,12 @@ def test_nobody_reads_a_note_that_is_not_on_the_disk(path: Path) -> None:
         gevent.sleep(0)
 
         while not all(note.ready() for note in notes):
-            read = place.store.notes(ada.room_id)
+            read = place.store.door(ada.room_id).notes
             with closing(sqlite3.connect(path)) as other:
                 kept = dict(other.execute("SELECT name, note FROM notes"))
             assert read == kept
             gevent.sleep(0.001)
-        assert len(place.store.notes(ada.room_id)) == 20
+        assert len(place.store.door(ada.room_id).notes) == 20
 
 
 def test_closing_finishes_what_was_asked_before(path: Path) -> None:
@@ -647,7 +647,7 @@ def test_a_backup_made_while_people_talk_is_whole_and_can_be_restored(
     with opened(path) as place:
         texts = place.texts(ada.room_id)
         assert texts == [f"{number}" for number in range(len(texts))]
-        assert place.store.notes(ada.room_id) == {"passcode": "hash"}
+        assert place.store.door(ada.room_id).notes == {"passcode": "hash"}
     assert old is not None
     with opened(old) as place:
         assert place.texts(ada.room_id)[-1] == "after the backup"

@@ -6,6 +6,7 @@
 --                             has_passcode, slow_mode_seconds, invites; absent for "", no and 0
 --                             seq, bytes, ended, deadline, people
 --                             lost_after, lost_to  numbers that others had before a fail-over
+--                             version  of the door: how often a rule or a note was changed
 --                             removed  1 once a message was removed
 --                             m:<member>  order|hue|glyph|role|muted|name    everybody there has been
 --                                         muted: until when, in ms since 1970; empty for not
@@ -436,12 +437,17 @@ function events.h(state, member, previous, reason, body)
   return add(state, body)
 end
 
+local function door_changes(room)
+  call('HINCRBY', room, 'version', 1)
+end
+
 function events.c(state, changes, _, _, body)
   local refusal = not_allowed(state, 'moderator', body)
   if refusal then
     return refusal
   end
   change_room(state.room, changes)
+  door_changes(state.room)
   state.pause = tonumber(call('HGET', state.room, 'slow_mode_seconds') or 0)
   if state.pause == 0 then
     call('UNLINK', state.room .. ':spoke')
@@ -489,6 +495,7 @@ local function append(keys, args)
     if letter == 'n' then
       if type(answers[#answers]) == 'number' then
         set_note(state.room, args[i + 1], args[i + 2], args[i + 3])
+        door_changes(state.room)
       end
     elseif state.ended and letter ~= 'p' then
       answers[#answers + 1] = 'room_ended'
@@ -552,26 +559,41 @@ local function create(keys, args)
   return seq
 end
 
--- admit <room> most_events most_bytes places records member person name_keys marks body
+-- Change notes: name is_noted note, from `first` on.
+local function set_notes(room, args, first)
+  for i = first, #args, 3 do
+    set_note(room, args[i], args[i + 1], args[i + 2])
+  end
+  if #args >= first then
+    door_changes(room)
+  end
+end
+
+-- admit <room> most_events most_bytes version places records member person name_keys marks body
+-- (name is_noted note)…: of this version, or of any if that is empty.
 local function admit(keys, args)
   local state = open(keys[1])
   if not state or state.ended then
     return 'room_ended'
   end
-  local member = args[5]
+  local member = args[6]
   if is_member(state, member) then
     return { 0, 0 } -- the second time of one that was not known to have been carried out
   end
-  if is_taken(state.room, args[7], member) then
+  if args[3] ~= '' and args[3] ~= (call('HGET', state.room, 'version') or '0') then
+    return 'door_changed'
+  end
+  if is_taken(state.room, args[8], member) then
     return 'name_taken'
   end
-  local places, records = tonumber(args[3]), tonumber(args[4])
+  local places, records = tonumber(args[4]), tonumber(args[5])
   local people = tonumber(call('HGET', state.room, 'people'))
   if places > 0 and (call('ZCARD', state.room .. ':here') >= places or people >= records) then
     return 'room_full'
   end
   local before = state.bytes
-  local seq = admit_to(state, member, args[6], args[7], args[8], args[9])
+  local seq = admit_to(state, member, args[7], args[8], args[9], args[10])
+  set_notes(state.room, args, 11)
   finish(state, tonumber(args[1]), tonumber(args[2]))
   return { state.bytes - before, seq }
 end
@@ -609,9 +631,7 @@ local function note(keys, args)
   if refusal then
     return refusal
   end
-  for i = 2, #args, 3 do
-    set_note(keys[1], args[i], args[i + 1], args[i + 2])
-  end
+  set_notes(keys[1], args, 2)
   return 0
 end
 
@@ -789,9 +809,14 @@ local function twins(keys, args)
   return found
 end
 
--- notes <room>: name, note, name, note…
-local function notes(keys)
-  return call('EXISTS', keys[1]) == 1 and call('HGETALL', keys[1] .. ':notes') or 'room_ended'
+-- door <room> field…: {fields, {name, note, name, note…}, version}
+local function door(keys, args)
+  local room = keys[1]
+  if call('EXISTS', room) == 0 then
+    return 'room_ended'
+  end
+  local version = tonumber(call('HGET', room, 'version') or 0)
+  return { call('HMGET', room, unpack(args)), call('HGETALL', room .. ':notes'), version }
 end
 
 -- names <room>: order|hue|glyph|role|muted|name of every member
@@ -912,5 +937,5 @@ reading('snapshot', snapshot)
 reading('members', members)
 reading('member', member)
 reading('twins', twins)
-reading('notes', notes)
+reading('door', door)
 reading('names', names)

@@ -21,8 +21,11 @@ from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.redis_link.link import Library, Link, RedisFault
 from flask_chat.redis_link.wire import Word
 from flask_chat.stores.base import (
+    NO_CHANGES,
     Append,
     Appended,
+    Door,
+    DoorChanged,
     NoteChanges,
     Page,
     Publish,
@@ -105,9 +108,24 @@ class RedisStore:
 
     # Members
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
+    def admit(
+        self,
+        room_id: RoomId,
+        member: Member,
+        joined: MemberJoined,
+        marks: str = "",
+        *,
+        notes: NoteChanges = NO_CHANGES,
+        version: int | None = None,
+    ) -> None:
         body = encode_event(joined)
-        words = (*records.places(self._limits), *records.member_to_words(member, marks), body)
+        words = (
+            "" if version is None else version,
+            *records.places(self._limits),
+            *records.member_to_words(member, marks),
+            body,
+            *records.notes_to_words(notes),
+        )
         change, seq = self._call("admit", room_id, *self._appender.bounds, *words)
         if seq:
             self._grown(room_id, change)
@@ -166,9 +184,11 @@ class RedisStore:
 
     # Notes
 
-    def notes(self, room_id: RoomId) -> dict[str, str]:
-        found = [word.decode() for word in self._call("notes", room_id)]
-        return dict(zip(found[::2], found[1::2], strict=True))
+    def door(self, room_id: RoomId) -> Door:
+        room, noted, version = self._call("door", room_id, *records.ROOM_FIELDS)
+        words = [word.decode() for word in noted]
+        notes = dict(zip(words[::2], words[1::2], strict=True))
+        return Door(records.room_from(room), notes, version)
 
     def set_notes(self, room_id: RoomId, changes: NoteChanges, by: MemberId | None = None) -> None:
         self._call("note", room_id, by or "", *records.notes_to_words(changes))
@@ -229,6 +249,8 @@ class RedisStore:
 
     def _call(self, function: str, room_id: RoomId, *words: Word) -> Any:
         reply = self._link.call(LIBRARY.name(function), self._keys.room(room_id), *words)
+        if reply == b"door_changed":
+            raise DoorChanged
         if isinstance(reply, bytes):
             raise records.refusal(reply, self._limits)
         return reply

@@ -13,6 +13,7 @@ import time
 from array import array
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,8 +29,10 @@ from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.stores.base import (
+    NO_CHANGES,
     Append,
     Appended,
+    Door,
     NoteChanges,
     Page,
     Publish,
@@ -148,8 +151,18 @@ class SqliteStore:
     def create_room(self, room: Room, host: Member, joined: MemberJoined, marks: str = "") -> None:
         self._change(self._rooms.create_room, room, host, joined, marks)
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
-        self._change(self._rooms.admit, room_id, member, joined, marks)
+    def admit(
+        self,
+        room_id: RoomId,
+        member: Member,
+        joined: MemberJoined,
+        marks: str = "",
+        *,
+        notes: NoteChanges = NO_CHANGES,
+        version: int | None = None,
+    ) -> None:
+        admit = partial(self._rooms.admit, notes=notes, version=version)
+        self._change(admit, room_id, member, joined, marks)
 
     def append(self, appends: Sequence[Append]) -> list[Appended | ChatError]:
         return self._change(self._rooms.append, appends)
@@ -207,9 +220,9 @@ class SqliteStore:
         self._await_records(room_id)
         return self._rooms.twins(room_id, member_id)
 
-    def notes(self, room_id: RoomId) -> dict[str, str]:
+    def door(self, room_id: RoomId) -> Door:
         self._await_records(room_id)
-        return self._rooms.notes(room_id)
+        return self._rooms.door(room_id)
 
     def names(self, room_id: RoomId) -> list[str]:
         self._await_records(room_id)

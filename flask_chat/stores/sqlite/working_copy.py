@@ -15,7 +15,7 @@ from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId, subjects_of
-from flask_chat.stores.base import Appended, NoteChanges, StoreError
+from flask_chat.stores.base import NO_CHANGES, Appended, NoteChanges, StoreError
 from flask_chat.stores.memory import Entry, KeyOf, Log, MemoryStore, RoomState
 from flask_chat.stores.sqlite.file import ChatFile
 
@@ -79,9 +79,18 @@ class WorkingCopy(MemoryStore):
             journal.codes.add(room.code)
         super().create_room(room, host, joined, marks)
 
-    def admit(self, room_id: RoomId, member: Member, joined: MemberJoined, marks: str = "") -> None:
+    def admit(
+        self,
+        room_id: RoomId,
+        member: Member,
+        joined: MemberJoined,
+        marks: str = "",
+        *,
+        notes: NoteChanges = NO_CHANGES,
+        version: int | None = None,
+    ) -> None:
         self._note_member(self._room(room_id), member.member_id)
-        super().admit(room_id, member, joined, marks)
+        super().admit(room_id, member, joined, marks, notes=notes, version=version)
 
     def set_deadline(self, room_id: RoomId, at: float | None) -> None:
         before = self.deadline(room_id)
