@@ -26,9 +26,10 @@ const DIST = join(ROOT, "static", "dist");
 const STAMP = join(DIST, "sources.sha256");
 
 /** What a page asks for by name. The name is the key in manifest.json. */
-const PAGES = ["home.js", "room.js", "wait.js"];
+const PAGES = ["home.js", "room.js", "wait.js", "host.js"];
 const STYLES = ["style.css"];
 const ICONS = "icons.svg";
+const MARKUP = ["host-tools.html"];
 
 /** The oldest browsers the bundle is lowered for: those of spring 2023, when CSS nesting and @layer had settled. */
 const BROWSERS = ["es2022", "chrome112", "firefox117", "safari16.5"];
@@ -62,7 +63,9 @@ async function main() {
     asked.set(style, built.entry);
     others.push(...built.others);
   }
-  asked.set(ICONS, iconSprite());
+  const icons = iconSprite();
+  asked.set(ICONS, icons);
+  for (const part of MARKUP) asked.set(part, markup(part, icons));
 
   const files = [...asked.values(), ...others];
   const manifest = Object.fromEntries([...asked].map(([name, { name: hashed }]) => [name, hashed]));
@@ -131,7 +134,23 @@ function iconSprite() {
     return `<symbol id="${name}" viewBox="0 0 24 24">${icon.body}</symbol>`;
   });
   const contents = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`);
-  return { name: `icons-${sha256(contents).slice(0, 8).toUpperCase()}.svg`, contents };
+  return { name: `icons-${hashOf(contents)}.svg`, contents };
+}
+
+/**
+ * Markup that a page fetches when it needs it, with its comments left out and its icons those of the sprite.
+ * @param {string} part a file in static/js
+ * @param {Output} icons
+ * @returns {Output}
+ */
+function markup(part, icons) {
+  const source = readFileSync(join(ROOT, "static/js", part), "utf8");
+  const contents = Buffer.from(
+    source
+      .replaceAll(/ *<!--.*?-->\n/gs, "")
+      .replaceAll(`href="${ICONS}#`, `href="/static/dist/${icons.name}#`),
+  );
+  return { name: part.replace(".", `-${hashOf(contents)}.`), contents };
 }
 
 /**
@@ -222,6 +241,11 @@ function filesBelow(folder) {
     .flatMap((entry) =>
       entry.isDirectory() ? filesBelow(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`],
     );
+}
+
+/** @param {Uint8Array} contents */
+function hashOf(contents) {
+  return sha256(contents).slice(0, 8).toUpperCase();
 }
 
 /** @param {Uint8Array} bytes */

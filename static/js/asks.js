@@ -12,19 +12,8 @@ export async function isAgreed({ title, text, yes, no = "Cancel" }) {
   return (await answerOf(dialog)) === "yes";
 }
 
-/** For how long to keep somebody out. @param {string} name @returns {Promise<{seconds: number, network: boolean} | null>} null for not at all */
-export async function chooseBan(name) {
-  const dialog = find("#ban", HTMLDialogElement);
-  const form = find("#ban-form", HTMLFormElement, dialog);
-  form.reset();
-  find("#ban-name", HTMLElement, dialog).textContent = name;
-  if ((await answerOf(dialog)) !== "ban") return null;
-  const chosen = new FormData(form);
-  return { seconds: Number(chosen.get("seconds")), network: chosen.has("network") };
-}
-
-/** @param {HTMLDialogElement} dialog @returns {Promise<string>} */
-async function answerOf(dialog) {
+/** What was pressed in a dialog, "" for nothing. @param {HTMLDialogElement} dialog @returns {Promise<string>} */
+export async function answerOf(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));

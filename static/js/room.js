@@ -190,6 +190,7 @@ class RoomPage {
   });
 
   #tools = new HostTools({
+    urls: { script: this.#page.hostScript ?? "", markup: this.#page.hostMarkup ?? "" },
     state: this.#state,
     ask: (name, data) => this.#connection.ask(name, data),
     message: (seq) => this.#timeline.message(seq),

@@ -297,6 +297,44 @@ def test_a_guest_is_offered_nothing_but_their_own_messages(person: Person) -> No
     expect(grace.bubble("Message removed").locator(".act-button")).to_be_hidden()
 
 
+def test_who_follows_a_host_gets_the_tools_that_guests_have_no_part_of(person: Person) -> None:
+    ada, grace = person("Ada"), person("Grace")
+    grace.joins(ada.creates_a_room())
+    assert not re.search("Room settings</h2>|ban-form", grace.page.content())
+
+    ada.page.get_by_role("button", name="Room menu").click()
+    ada.page.locator("#leave-button").click()
+    reads(grace, "You are the host now")
+
+    with settings_of(grace) as dialog:
+        dialog.get_by_label("Topic").fill("Mine now")
+        dialog.get_by_role("button", name="Save").first.click()
+        expect(grace.page.locator("#topic")).to_have_text("Mine now")
+    asks_to_join(ada, room_of(grace))
+    ada.is_connected()
+    does(grace, "Mute until lifted", "Ada")
+    is_told(grace, "Ada was muted")
+
+
+def test_tools_that_cannot_be_loaded_say_so_and_how_to_get_them(person: Person) -> None:
+    ada, grace = person("Ada"), person("Grace")
+    grace.joins(ada.creates_a_room())
+    grace.page.route("**/host-tools-*.html", lambda route: route.fulfill(status=404))
+
+    does(ada, "Make co-host", "Grace")
+    reads(grace, "made you a co-host")
+    grace.page.get_by_role("button", name="Room menu").click()
+    grace.page.get_by_role("button", name="Room settings").click()
+    is_told(grace, "The settings could not be loaded")
+
+    grace.complaints.clear()  # of what was kept from it
+    grace.page.unroute("**/host-tools-*.html")
+    grace.page.get_by_role("button", name="Load the page again").click()
+    grace.is_connected()
+    with settings_of(grace) as dialog:
+        expect(dialog.get_by_label("Topic")).to_be_visible()
+
+
 def test_the_host_ends_the_room(person: Person) -> None:
     ada, grace = person("Ada"), person("Grace")
     grace.joins(ada.creates_a_room())
