@@ -27,8 +27,9 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import EndReason, Event, LeaveReason, moment, people_in
 from flask_chat.domain.limits import Bucket, Limits
-from flask_chat.domain.members import Member, MemberId, Role, glyph_of, hue_of
+from flask_chat.domain.members import Member, MemberId, Role, glyph_of, hue_of, is_muted
 from flask_chat.domain.messages import Draft, check_draft
+from flask_chat.domain.moderation import muted
 from flask_chat.domain.names import clean_name, free_name, name_keys
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.entrance.doors import Doors
@@ -259,9 +260,12 @@ class Chat:
     def pace_typing(self, ref: Ref) -> None:
         """Count a change of typing, which is not kept.
 
-        Raises TooFast, TokenInvalid or RoomEnded.
+        Raises TooFast, Muted, TokenInvalid or RoomEnded.
         """
-        self.member(ref)
+        member, now = self.member(ref), moment(self._clock())
+        if is_muted(member, now):
+            assert member.muted_until is not msgspec.UNSET
+            raise muted(member.muted_until, now)
         self._pace(ref, "typing", TYPING_BURST, TYPING_PER_SECOND)
 
     def pace_moderation(self, ref: Ref) -> None:

@@ -263,6 +263,15 @@ def test_somebody_muted_reads_and_does_not_write_until_it_is_over(court: Court) 
     assert court.says(court.mallory, "sorry").is_new
 
 
+def test_nobody_is_told_that_somebody_muted_types(court: Court) -> None:
+    court.moderation.mute(court.ada, court.mallory.member_id, 60)
+
+    refusal(lambda: court.chat.pace_typing(court.mallory), Muted)
+
+    court.waits(60)
+    court.chat.pace_typing(court.mallory)
+
+
 def test_a_mute_without_end_can_be_lifted(court: Court) -> None:
     court.moderation.mute(court.ada, court.mallory.member_id, 0)
     assert court.chat.member(court.mallory).muted_until == NO_END
