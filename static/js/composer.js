@@ -2,6 +2,7 @@
 
 import { flag } from "./lib/dom.js";
 import { countCharacters, isBlank, plural } from "./lib/text.js";
+import { timeLeftBriefly } from "./lib/time.js";
 
 const COUNT_FROM = 0.8;
 
@@ -161,7 +162,7 @@ export class Composer {
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
     const isSlow = this.#waitUntil > 0 && seconds > 0;
     flag(this.#form, "slow", isSlow);
-    this.#wait.textContent = isSlow ? String(seconds) : "";
+    this.#wait.textContent = isSlow ? timeLeftBriefly(seconds) : "";
   }
 
   /** For browsers without `field-sizing: content`. */

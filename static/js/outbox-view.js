@@ -6,6 +6,7 @@
 import { isAgreed } from "./asks.js";
 import { find } from "./lib/dom.js";
 import { plural, withoutAdvice } from "./lib/text.js";
+import { timeLeft } from "./lib/time.js";
 
 /** @import { ChatError } from "./types.d.ts" */
 
@@ -30,7 +31,8 @@ export class OutboxView {
    * @param {HTMLElement} given.line why and how long it takes
    * @param {HTMLElement} given.question about old messages
    * @param {import("./composer.js").Composer} given.composer
-   * @param {() => {until: number, words: string}} given.pace when slow mode lets me speak again (0: now), and what it is
+   * @param {() => {until: number, words: string, isHushed: boolean}} given.pace when slow mode lets me speak again (0: now),
+   *   what it is, and whether no pace counts, since I may not speak at all
    */
   constructor({ outbox, line, question, composer, pace }) {
     this.#outbox = outbox;
@@ -65,9 +67,9 @@ export class OutboxView {
   }
 
   #drawWait() {
-    const wait = this.#outbox.wait;
     const now = Date.now();
     const pace = this.#pace();
+    const wait = pace.isHushed ? null : this.#outbox.wait;
     const sentence = wait ? describeWait(this.#outbox.waitingCount, wait, now) : pace.words;
     if (this.#line.textContent !== sentence) this.#line.textContent = sentence;
     this.#composer.slow(Math.max(wait?.until ?? 0, pace.until));
@@ -111,11 +113,11 @@ export class OutboxView {
  * @param {number} now
  */
 export function describeWait(count, { until, error }, now) {
-  const seconds = Math.max(1, Math.ceil((until - now) / 1000));
+  const time = timeLeft(Math.max(1, Math.ceil((until - now) / 1000)));
   const left = plural(count, "message");
-  if (error === null || error.code === "too_fast") return `Sending slowly: ${left}, ${seconds} s`;
-  if (error.code === "slow_mode") return `Slow mode: ${left} in ${seconds} s`;
+  if (error === null || error.code === "too_fast") return `Sending slowly: ${left}, ${time}`;
+  if (error.code === "slow_mode") return `Slow mode: ${left} in ${time}`;
   const isUnavailable = error.code === "unavailable";
   const cause = isUnavailable ? "The server cannot keep messages just now" : error.message;
-  return `${withoutAdvice(cause)}. ${left} in ${seconds} s`;
+  return `${withoutAdvice(cause)}. ${left} in ${time}`;
 }

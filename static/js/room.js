@@ -143,7 +143,10 @@ class RoomPage {
     line: element("queue"),
     question: element("stale"),
     composer: this.#composer,
-    pace: () => ({ until: this.#state.slowUntil, words: describeSlowMode(this.#state) }),
+    pace: () =>
+      this.#state.mutedUntil === null && !this.#isOver
+        ? { until: this.#state.slowUntil, words: describeSlowMode(this.#state), isHushed: false }
+        : { until: 0, words: "", isHushed: true },
   });
 
   #typing = new TypingSender((is_typing) => this.#connection.tell("typing", { is_typing }));

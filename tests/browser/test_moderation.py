@@ -179,6 +179,47 @@ def test_slow_mode_counts_down_in_the_button_and_spares_the_host(person: Person)
     expect(grace.page.locator("#send-wait")).to_be_empty()
 
 
+def test_a_long_slow_mode_counts_minutes_and_not_while_somebody_is_muted(person: Person) -> None:
+    ada, grace = person("Ada"), person("Grace", viewport=PHONE)
+    grace.joins(ada.creates_a_room())
+    with settings_of(ada) as dialog:
+        dialog.get_by_label("Slow mode").select_option("5 minutes")
+    reads(grace, "one message every 5 minutes")
+    grace.says("first")
+    grace.says("second")
+    expect(grace.page.locator("#queue")).to_have_text("Slow mode: 1 message in 5 min")
+    expect(grace.page.locator("#send-wait")).to_have_text("5m")
+
+    does(ada, "Mute until lifted", "Grace")
+    expect(grace.page.locator("#hushed")).to_contain_text("You are muted")
+    expect(grace.page.locator("#queue")).to_have_text("")
+    expect(grace.page.locator("#send-wait")).to_have_text("")
+    undoes(ada)
+    expect(grace.page.locator("#queue")).to_have_text("Slow mode: 1 message in 5 min")
+
+    does(ada, "Remove from the room", "Grace")
+    expect(grace.page.locator("#over-title")).to_be_visible()
+    expect(grace.page.locator("#queue")).to_have_text("")
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_nobody_is_clipped_who_has_a_long_name(
+    person: Person, server: RunningServer, viewport: dict[str, int]
+) -> None:
+    ada, name = person("Ada", viewport=viewport), "W" * 32
+    place = Place(server.url)
+    place.join(ada.creates_a_room(), name).connects()
+    if viewport == PHONE:
+        ada.page.locator("#people-button").click()
+
+    does(ada, "Ban …", name)
+
+    title = ada.page.locator("#ban-title")
+    expect(title).to_be_visible()
+    assert title.evaluate("title => title.scrollWidth <= title.clientWidth")
+    place.close()
+
+
 def test_who_waits_for_slow_mode_goes_on_at_once_when_it_ends(person: Person) -> None:
     ada, grace = person("Ada"), person("Grace")
     grace.joins(ada.creates_a_room())

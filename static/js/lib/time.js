@@ -55,6 +55,16 @@ export function untilWhen(until, now) {
   return `until ${label.replace("Yesterday", "yesterday")} at ${clockTime(until)}`;
 }
 
+/** How long is left, for a count-down: "45 s", from 100 seconds on "2 min". @param {number} seconds */
+export function timeLeft(seconds) {
+  return seconds < 100 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
+/** The same where there is room for three characters: "45", "2m". @param {number} seconds */
+export function timeLeftBriefly(seconds) {
+  return seconds < 100 ? String(seconds) : `${Math.ceil(seconds / 60)}m`;
+}
+
 /** "5 seconds", "1 minute", "2 hours", "1 day". @param {number} seconds */
 export function duration(seconds) {
   for (const [unit, name] of UNITS)
