@@ -255,7 +255,7 @@ class Moderation:
         """What is noted of a passcode that somebody sets. Takes a while."""
         if not passcode:
             return None
-        check_passcode(passcode)
+        check_passcode(passcode)  # which takes nothing from the pace
         self._chat.pace_passcode(ref)
         return self._doors.hash_passcode(passcode)
 

@@ -161,6 +161,13 @@ def test_a_passcode_has_a_length(house: House, passcode: str) -> None:
     assert house.enters()
 
 
+@pytest.mark.parametrize("typed", ["caf\u00e9", "cafe\u0301", " caf\u00e9", "caf\u00e9 "])
+def test_a_passcode_is_what_people_see_of_it(house: House, typed: str) -> None:
+    house.host.change_room(house.ada, passcode=" cafe\u0301")
+
+    assert house.enters(passcode=typed)
+
+
 def test_two_hashes_of_one_passcode_differ_and_both_fit() -> None:
     passcodes = Passcodes()
 

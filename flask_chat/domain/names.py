@@ -13,7 +13,7 @@ from flask_chat.domain.errors import NameInvalid
 RESERVED = (
     "Admin", "Administrator", "Bot", "Co-host", "Cohost", "Everyone", "Here", "Host", "Mod",
     "Moderator", "Nobody", "Owner", "Server", "Somebody", "Someone", "Staff", "Support", "System",
-    "You",
+    "The host", "You",
 )  # fmt: skip
 
 _MARKS_IN_A_ROW = 4  # UTS #39 §5.4; Burmese comes to four
@@ -33,6 +33,7 @@ _SELECTORS = frozenset(
 )
 # What two names may differ in and still look the same, besides look-alike letters.
 _INVISIBLE = dict.fromkeys(map(ord, _SELECTORS.union(_JOINERS)))
+_TICKS = frozenset("\u00ae\u2611\u2705\u2713\u2714\U0001f5f8\U0001f5f9")
 _VIRAMA = 9  # its canonical combining class
 _ARABIC = ("AL", "NSM")  # a letter of a script like Arabic, or a mark on one
 _LRM = "\u200e"  # left-to-right mark
@@ -73,11 +74,13 @@ def name_keys(name: str) -> frozenset[str]:
     """What the name is compared by: two names are too alike when they share one of these keys.
 
     Letter case does not tell names apart, nor do look-alike letters (UTS #39 §4, skeletons), so
-    `Αda` with a Greek letter, `ADA` and `Ada` are one name.
+    `Αda` with a Greek letter, `ADA` and `Ada` are one name. Nor do spaces, punctuation and ticks:
+    `Ada.`, `A-da` and `Ada ✓` are that one as well.
     """
     name = name.translate(_INVISIBLE)
     folded = name.casefold().replace("i\u0307", "i")  # İ, and a second dot on i that nobody sees
-    return frozenset((folded, skeleton(name).casefold(), skeleton(folded)))
+    bare = "".join(filter(_tells_apart, folded)) or folded
+    return frozenset((folded, skeleton(name).casefold(), skeleton(folded), skeleton(bare)))
 
 
 def free_name(wanted: str, taken: Iterable[frozenset[str]], limit: float) -> str:
@@ -120,6 +123,10 @@ def _prototypes() -> dict[int, str]:
         if len(target) != 1 or is_prototype or target < char:
             found[ord(char)] = target
     return {char: target.translate(found) for char, target in found.items()}
+
+
+def _tells_apart(char: str) -> bool:
+    return unicodedata.category(char)[0] not in "PZ" and char not in _TICKS
 
 
 def _one_line(typed: str) -> str:

@@ -3,6 +3,7 @@
 The rules of what is noted are in `domain.doors`; what moderators do with them in `moderation`.
 """
 
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -79,8 +80,8 @@ class Doors:
     # Passcodes
 
     def hash_passcode(self, passcode: str) -> str:
-        """What may be kept of a passcode. Takes a while."""
-        return self._passcodes.hash(passcode)
+        """What may be kept of a passcode. Takes a while. Raises Invalid, see `check_passcode`."""
+        return self._passcodes.hash(check_passcode(passcode))
 
     # Helpers, in the order they are used
 
@@ -117,15 +118,21 @@ class Doors:
     def _check_passcode(self, passcode: str, kept: str) -> None:
         if not passcode:
             raise PasscodeRequired(field="passcode")
-        if not self._passcodes.fits(passcode[: PASSCODE_CHARACTERS[1]], kept):
+        if not self._passcodes.fits(_as_meant(passcode)[: PASSCODE_CHARACTERS[1]], kept):
             raise PasscodeWrong(field="passcode")
 
 
-def check_passcode(passcode: str) -> None:
-    """Raises Invalid for what is too short or too long to be one."""
-    least, most = PASSCODE_CHARACTERS
+def check_passcode(typed: str) -> str:
+    """The passcode that is meant. Raises Invalid for what is too short or too long to be one."""
+    passcode, (least, most) = _as_meant(typed), PASSCODE_CHARACTERS
     if not least <= len(passcode) <= most:
         raise Invalid(f"A passcode has {least} to {most} characters.", field="passcode")
+    return passcode
+
+
+def _as_meant(typed: str) -> str:
+    """Without the blanks that phones put around words, and with one code for each letter."""
+    return unicodedata.normalize("NFC", typed).strip()
 
 
 def _not_there(code: str) -> RoomNotFound:

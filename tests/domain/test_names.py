@@ -175,6 +175,7 @@ def test_reserved_words_are_refused_in_any_case(word: str) -> None:
         "𝐇𝐨𝐬𝐭",
         "[System]",
         "*Host*",
+        "The host",
         "H.o.s.t",
         "S y s t e m",
         "🤖 Bot",
@@ -217,6 +218,13 @@ def test_names_that_only_begin_like_reserved_words_are_fine(name: str) -> None:
         ("葛󠄀城", "葛城"),
         ("❤️", "❤"),
         ("Ada  2", "Ada 2"),
+        ("Ada", "Ada."),
+        ("Ada", "A-da"),
+        ("Ada", "«Ada»"),
+        ("Ada", "_Аdа_"),  # with two Cyrillic letters
+        ("Ada", "Ada ✓"),
+        ("Ada", "Ada ✅"),
+        ("Ann-Marie", "Ann Marie"),
     ],
 )
 def test_names_that_look_alike_are_one_name(one: str, other: str) -> None:
@@ -236,6 +244,9 @@ def test_names_that_look_alike_are_one_name(one: str, other: str) -> None:
         ("さくら", "サクラ"),
         ("Ольга", "Олег"),
         ("🦊", "🐺"),
+        ("Ada", "Ada 🦊"),
+        ("✓", "✅"),
+        ("C", "C++"),
         ("김민준", "김민서"),
     ],
 )
