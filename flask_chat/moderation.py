@@ -28,7 +28,6 @@ from flask_chat.domain.moderation import (
     is_over,
     lasting,
 )
-from flask_chat.domain.rooms import room_after
 from flask_chat.entrance.doors import Doors, check_passcode
 from flask_chat.stores.base import NO_CHANGES, Append, Appended, NoteChanges, Store
 
@@ -273,10 +272,9 @@ class Moderation:
         if not news:
             return
         change = replace(events.RoomChanged(at=self._now(), by=ref.member_id), **news)
-        knocks_end = news.get("knock") is False
-        ended = self._doors.knocking.ending(room_after(room, change)) if knocks_end else NO_CHANGES
-        self._append(ref, change, {**(notes if "has_passcode" in news else NO_CHANGES), **ended})
-        if ended:
+        waited = self._doors.knocking.waiting(ref.room_id) if "knock" in news else []
+        self._append(ref, change, notes if "has_passcode" in news else NO_CHANGES)
+        if waited:
             self._doors.knocking.tell(ref.room_id)
 
     def _member(self, ref: Ref, member_id: MemberId) -> Member:

@@ -407,6 +407,18 @@ def test_when_nobody_has_to_knock_any_more_those_who_wait_may_come_in(house: Hou
     assert house.rings == [1, 0]
 
 
+def test_knocking_that_is_turned_off_by_mistake_and_on_again_lets_nobody_in(house: House) -> None:
+    house.host.change_room(house.ada, knock=True)
+    ticket = house.knocks("Mallory")
+
+    house.host.change_room(house.ada, knock=False)
+    house.host.change_room(house.ada, knock=True)
+
+    assert house.state_of(ticket) == "waiting"
+    assert [knock.name for knock in house.host.knocks(house.ada)] == ["Mallory"]
+    refusal(lambda: house.enters("Mallory", ticket=ticket), KnockWaiting)
+
+
 def test_who_waits_while_a_lock_or_a_passcode_takes_the_place_of_knocking_is_not_let_in(
     house: House,
 ) -> None:

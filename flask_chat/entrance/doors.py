@@ -69,7 +69,7 @@ class Doors:
             look.version,
             self.outcasts.muted_until(room_id, visitor, look.notes),
             {} if knock is None else {knock.note: None},
-            was_waiting=knock is not None and knock.state == "waiting",
+            was_waiting=look.room.knock and knock is not None and knock.state == "waiting",
         )
 
     def came_in(self, room_id: RoomId, way: Pass) -> None:

@@ -22,7 +22,6 @@ from flask_chat.domain.members import MemberId
 from flask_chat.domain.rooms import Room, RoomId
 from flask_chat.entrance.marks import MARK_BYTES, Seal, Visitor
 from flask_chat.entrance.notebook import Notebook, noted
-from flask_chat.stores.base import NoteChanges
 
 _KNOCK_AGAIN_SECONDS = 60  # after having been refused
 
@@ -76,15 +75,23 @@ class Knocking:
                 self.tell(room_id)
 
     def state_of(self, room_id: RoomId, ticket: str) -> KnockState | None:
-        """How a knock stands; None when it is over."""
-        knock = self.find(ticket, self._notebook.read(room_id))
-        return None if knock is None else knock.state
+        """How a knock stands; None when it is over.
+
+        Who waits where nobody has to knock any more may come in, unless there is a lock or a
+        passcode now: then they have to come again and mind that.
+        """
+        room, notes, _ = self._notebook.look(room_id)
+        knock = self.find(ticket, notes)
+        if knock is None or room.knock or knock.state != "waiting":
+            return None if knock is None else knock.state
+        return None if room.locked or room.has_passcode else "admitted"
 
     # From within
 
     def waiting(self, room_id: RoomId) -> list[Knock]:
-        """Who waits at the door, the longest first."""
-        return self._notebook.read(room_id).waiting
+        """Who waits at the door, the longest first. Nobody, where nobody has to knock."""
+        room, notes, _ = self._notebook.look(room_id)
+        return notes.waiting if room.knock else []
 
     def answer(
         self,
@@ -102,16 +109,6 @@ class Knocking:
             raise NotFound("Nobody is waiting there any more.", field="knock_id")
         self._notebook.change(room_id, noted(replace(knock, state=state)), by)
         self.tell(room_id)
-
-    def ending(self, room: Room) -> NoteChanges:
-        """What lets in all who wait, where nobody has to knock any more and nothing else keeps out.
-
-        Where there is a lock or a passcode then, they have to come again and mind that.
-        """
-        waiting = self.waiting(room.room_id)
-        if room.locked or room.has_passcode:
-            return dict.fromkeys(knock.note for knock in waiting)
-        return noted(*(replace(knock, state="admitted") for knock in waiting))
 
     def tell(self, room_id: RoomId) -> None:
         """Say how many wait. What has changed has changed: no error comes of not saying so."""

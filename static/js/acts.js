@@ -95,7 +95,7 @@ function describeSetting(setting, value) {
     case "locked":
       return value ? "The room is locked" : "The room is open";
     case "knock":
-      return value ? "Newcomers have to knock" : "Nobody has to knock";
+      return value ? "Newcomers have to knock" : "Nobody has to knock: who waits may come in";
     case "slow_mode_seconds":
       return value ? `Slow mode: one message every ${every(Number(value))}` : "Slow mode is off";
   }
