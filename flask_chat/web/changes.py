@@ -21,6 +21,12 @@ NameOf = Callable[[MemberId], str]  # "You" for whoever reads
 _RIGHT_TO_LEFT = re.compile(
     r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
+# Words of the sentences below; static/js/lib/text.js has the same.
+_OUR_WORDS = re.compile(
+    r"\b(and|are|banned|came|changed|host|is|joined|left|let|lifted|locked|made|muted|opened"
+    r"|others?|removed|renewed|set|slow|took|turned|was|went|were)\b",
+    re.IGNORECASE,
+)
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -45,6 +51,11 @@ def sentences(event: Event, name_of: NameOf) -> list[str]:
 def isolated(text: str) -> str:
     """What somebody wrote, to stand in a sentence of ours: it turns nothing around it (UAX #9)."""
     return f"\u2068{text}\u2069" if _RIGHT_TO_LEFT.search(text) else text
+
+
+def named(name: str) -> str:
+    """A name in a sentence of ours: one that reads like such a sentence itself stands in quotes."""
+    return f"“{isolated(name)}”" if _OUR_WORDS.search(name) else isolated(name)
 
 
 def _about_room(who: str, what: str, value: str | bool | int) -> str:

@@ -15,7 +15,7 @@ from flask_chat.domain.events import (
 )
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import MessageView, fold
-from flask_chat.web.changes import NameOf, isolated, sentences
+from flask_chat.web.changes import NameOf, named, sentences
 
 _GROUP = timedelta(minutes=5)  # messages of one person this close together are one group
 
@@ -33,7 +33,7 @@ def history_lines(history: History, me: MemberId) -> list[Line]:
     def name_of(member_id: MemberId) -> str:
         if member_id == me:
             return "You"
-        return isolated(people[member_id].name) if member_id in people else "Somebody"
+        return named(people[member_id].name) if member_id in people else "Somebody"
 
     lines: list[Line] = []
     for event in events:
@@ -83,5 +83,5 @@ def _quiet(event: Event, name_of: NameOf) -> list[str]:
         case MemberLeft():
             return [f"{name_of(event.member_id)} left"]
         case MemberRenamed():
-            return [f"Somebody is called {event.name} now"]
+            return [f"Somebody is called {named(event.name)} now"]
     return sentences(event, name_of)

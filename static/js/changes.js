@@ -1,6 +1,6 @@
 /** What moderators change, and how the timeline says it. `lines.py` on the server says the same in the same words. */
 
-import { isolated } from "./lib/text.js";
+import { isolated, named } from "./lib/text.js";
 import { duration, isEndless, untilWhen } from "./lib/time.js";
 import { isModerator } from "./rights.js";
 
@@ -42,8 +42,8 @@ export function subjectOf({ what, member_id }) {
  * @param {number} now
  */
 export function describeChange({ what, value, by, member_id }, me, nameOf, now) {
-  const who = by === me ? "You" : by === "" ? "The host" : isolated(nameOf(by));
-  const whom = member_id === me ? "you" : isolated(nameOf(member_id));
+  const who = by === me ? "You" : by === "" ? "The host" : named(nameOf(by));
+  const whom = member_id === me ? "you" : named(nameOf(member_id));
   const Whom = member_id === me ? "You" : whom;
   const is = member_id === me ? "are" : "is";
   switch (what) {

@@ -1,7 +1,7 @@
 /** The quiet lines between messages: who came and went, and what the host has changed; a run of them says each thing once. */
 
 import { describeChange, subjectOf } from "./changes.js";
-import { isolated, listNames } from "./lib/text.js";
+import { listNames, named } from "./lib/text.js";
 
 /** @import { ChangeEntry, PresenceEntry, PresenceRow } from "./types.d.ts" */
 
@@ -73,7 +73,7 @@ export function describePresence(run, me, nameOf) {
     ["removed", []],
   ]);
   for (const [member_id, { first, last }] of changes) {
-    const name = member_id === me ? "You" : isolated(nameOf(member_id));
+    const name = member_id === me ? "You" : named(nameOf(member_id));
     sentences.get(outcome(first, last))?.push(name);
   }
   return [...sentences]

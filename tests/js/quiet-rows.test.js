@@ -77,3 +77,13 @@ test("one event that changes several things gets several lines with ids of their
   assert.equal(rows.length, 2);
   assert.notEqual(rows[0].id, rows[1].id);
 });
+
+test("a name that reads like one of our sentences stands in quotes", () => {
+  /** @param {string} name */
+  const line = (name) => describePresence([presence("x", "joined")], "me", () => name);
+
+  assert.equal(line("Bob was removed"), "“Bob was removed” joined");
+  assert.equal(line("Ada, Bob and 3 others"), "“Ada, Bob and 3 others” joined");
+  assert.equal(line("Ada van Dyck"), "Ada van Dyck joined");
+  assert.equal(line("Leticia Isley"), "Leticia Isley joined");
+});

@@ -57,6 +57,23 @@ def test_changes_of_the_room_are_said_in_words(change: dict[str, Any], line: str
     assert said(room_changed(**change)) == [line]
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("Bob was removed", "“Bob was removed” left"),
+        ("Ada locked the room", "“Ada locked the room” left"),
+        ("Ada, Bob and 3 others", "“Ada, Bob and 3 others” left"),
+        ("Ada van Dyck", "Ada van Dyck left"),
+        ("Leticia Isley", "Leticia Isley left"),
+    ],
+)
+def test_a_name_that_reads_like_one_of_our_sentences_stands_in_quotes(name: str, line: str) -> None:
+    troll = replace(MALLORY, name=name)
+    left = events.MemberLeft(at=NOON, member_id=troll.member_id, reason="left")
+
+    assert said(left, people=(ADA, GRACE, troll)) == [line]
+
+
 def test_people_are_named_with_until_when() -> None:
     joined = events.MemberJoined(at=NOON, member=MALLORY)
     soon, tomorrow = NOON + timedelta(minutes=5), NOON + timedelta(days=1)

@@ -63,6 +63,18 @@ export function isolated(text) {
   return RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text;
 }
 
+/** Words of the sentences in which the timeline tells what has happened; flask_chat/web/changes.py has the same. */
+const OUR_WORDS =
+  /\b(and|are|banned|came|changed|host|is|joined|left|let|lifted|locked|made|muted|opened|others?|removed|renewed|set|slow|took|turned|was|went|were)\b/i;
+
+/**
+ * A name in a sentence of ours: one that reads like such a sentence itself ("Bob was removed") stands in quotes.
+ * @param {string} name
+ */
+export function named(name) {
+  return OUR_WORDS.test(name) ? `“${isolated(name)}”` : isolated(name);
+}
+
 /** @param {string} text @param {string} letter */
 function count(text, letter) {
   return text.split(letter).length - 1;
