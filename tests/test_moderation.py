@@ -574,6 +574,22 @@ def test_the_host_ends_the_room_for_everybody(court: Court) -> None:
 # Hosts come and go
 
 
+def test_a_room_that_is_over_is_wiped_later_where_the_store_is_away_meanwhile(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_away(room_id: RoomId) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(court.store, "remove_room", is_away)
+
+    court.moderation.end_room(court.ada)  # done, so that is the answer
+
+    refusal(lambda: court.says(court.grace, "Hello?"), RoomEnded)
+    monkeypatch.undo()
+    court.chat.tick()
+    assert court.store.room_ids() == []
+
+
 def test_a_host_can_hand_over_and_stays_a_co_host(court: Court) -> None:
     court.moderation.hand_over(court.ada, court.grace.member_id)
 
