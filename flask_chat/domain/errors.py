@@ -116,7 +116,7 @@ class NameTaken(ChatError):
 
 
 class MessageEmpty(ChatError):
-    """Nothing but white space."""
+    """Nothing but white space and other characters that cannot be seen."""
 
     code = "message_empty"
     default_message = "The message is empty."

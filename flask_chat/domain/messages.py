@@ -5,6 +5,7 @@ import re
 from msgspec import Struct
 
 from flask_chat.domain.errors import Invalid, MessageEmpty, MessageTooLong
+from flask_chat.domain.unseen import is_blank
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -30,7 +31,7 @@ def check_draft(draft: Draft, limit: float) -> None:
             field="text",
             limit=limit,
         )
-    if not draft.text or draft.text.isspace():
+    if is_blank(draft.text):
         raise MessageEmpty(field="text")
     if draft.reply_to is not None and draft.reply_to < 1:
         raise Invalid("reply_to is the seq of a message, 1 or more.", field="reply_to")

@@ -5,7 +5,7 @@
 
 import { isAgreed } from "./asks.js";
 import { find } from "./lib/dom.js";
-import { plural, withoutAdvice } from "./lib/text.js";
+import { isBlank, plural, withoutAdvice } from "./lib/text.js";
 import { timeLeft } from "./lib/time.js";
 
 /** @import { ChatError } from "./types.d.ts" */
@@ -54,7 +54,7 @@ export class OutboxView {
   get words() {
     const unsent = this.#outbox.items.filter(({ state }) => state !== "kept");
     const texts = [...unsent.map(({ text }) => text), this.#composer.text];
-    return texts.filter((text) => text.trim() !== "").join("\n\n");
+    return texts.filter((text) => !isBlank(text)).join("\n\n");
   }
 
   draw() {

@@ -11,6 +11,7 @@ import { HostTools } from "./host-tools.js";
 import { Hush } from "./hush.js";
 import { Invite } from "./invite.js";
 import { find, flag } from "./lib/dom.js";
+import { isBlank } from "./lib/text.js";
 import { followKeyboard } from "./lib/viewport.js";
 import { MembersView } from "./members-view.js";
 import { Announcer, Banner } from "./notices.js";
@@ -357,7 +358,7 @@ class RoomPage {
   #textChanged(text) {
     this.#draft.change(text);
     if (text === "") this.#draft.flush();
-    this.#typing.changed(text.trim() === "" || this.#state.mutedUntil !== null);
+    this.#typing.changed(isBlank(text) || this.#state.mutedUntil !== null);
   }
 
   #outboxChanged() {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import {
   countCharacters,
   initial,
+  isBlank,
   isFewEmoji,
   listNames,
   plural,
@@ -14,6 +16,29 @@ import {
 test("characters are counted as the server counts them", () => {
   assert.equal(countCharacters("añ😀"), 3);
   assert.equal(countCharacters("👩‍👩‍👧"), 5);
+});
+
+test("what cannot be seen is blank, the very characters that the server takes for it", async () => {
+  /** @type {[string, string][]} */
+  const list = JSON.parse(await readFile(new URL("../unseen.json", import.meta.url), "utf8"));
+  const unseen = list.map(([first, last]) => [
+    Number.parseInt(first, 16),
+    Number.parseInt(last, 16),
+  ]);
+
+  for (let code = 0; code <= 0x10ffff; code += 1)
+    assert.equal(
+      isBlank(String.fromCodePoint(code)),
+      unseen.some(([first, last]) => first <= code && code <= last),
+      code.toString(16),
+    );
+});
+
+test("a text is blank when nothing in it can be seen", () => {
+  assert.ok(isBlank(""));
+  assert.ok(isBlank(" \u200B\n"));
+  assert.ok(!isBlank("👩\u200D👧"));
+  assert.ok(!isBlank("\u200B."));
 });
 
 test("codes are read in any case, with spaces, dashes, or a link around them", () => {

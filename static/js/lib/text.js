@@ -4,6 +4,8 @@ const LINK = /https?:\/\/[^\s<>"'`{}|\\^]+/giu;
 const EMOJI_ONLY =
   /^(?:\p{Emoji_Presentation}|\p{Emoji}\uFE0F|\p{Extended_Pictographic}|\p{Regional_Indicator}|[0-9#*]\uFE0F?\u20E3|[\u200D\uFE0F\u{1F3FB}-\u{1F3FF}\u{E0020}-\u{E007F}]|\s)+$/u;
 const LARGE_EMOJI_LIMIT = 6;
+/** Neither a space nor a control character nor ignorable nor one of a few more blanks: see flask_chat/domain/unseen.py. */
+const SEEN = /[^\p{Z}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800\uFFF9-\uFFFB\u{1D159}]/u;
 const RIGHT_TO_LEFT =
   /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u;
 
@@ -14,9 +16,9 @@ export function countCharacters(text) {
   return count;
 }
 
-/** @param {string} text */
+/** Whether there is nothing to be seen, as the server decides it. @param {string} text */
 export function isBlank(text) {
-  return text.trim() === "";
+  return !SEEN.test(text);
 }
 
 /**
