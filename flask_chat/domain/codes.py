@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NewType
 
 from flask_chat.domain.errors import CodeInvalid
+from flask_chat.domain.unseen import without_ignorable
 
 Code = NewType("Code", str)
 
@@ -43,8 +44,9 @@ def parse_code(typed: str) -> Code:
     Any four letters A to Z are a code, also such as were never drawn.
     Raises CodeInvalid with `field` "code".
     """
-    link = _LINK.search(typed)
-    plain = unicodedata.normalize("NFKC", link[1] if link else typed)  # ＢＣＤＦ from an IME
+    plain = without_ignorable(typed)  # other programs copy zero-width characters along
+    link = _LINK.search(plain)
+    plain = unicodedata.normalize("NFKC", link[1] if link else plain)  # ＢＣＤＦ from an IME
     letters = _SEPARATORS.sub("", plain)
     if not _FOUR_LETTERS.fullmatch(letters):
         raise CodeInvalid(field="code")

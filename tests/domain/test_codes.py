@@ -11,7 +11,9 @@ from flask_chat.domain.codes import ALPHABET, draw_code, parse_code
 from flask_chat.domain.errors import CodeInvalid
 
 CODES = st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=4, max_size=4)
-SEPARATORS = st.sampled_from(["", " ", "  ", "-", "–", " - ", ".", "·", "\n", "\t", "\u00a0"])
+SEPARATORS = st.sampled_from(
+    ["", " ", "  ", "-", "–", " - ", ".", "·", "\n", "\t", "\u00a0", "\u200b"]
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,10 @@ SEPARATORS = st.sampled_from(["", " ", "  ", "-", "–", " - ", ".", "·", "\n",
         "BC–DF",
         "b.c.d.f",
         "ＢＣｄｆ",
+        "\u200bBCDF",
+        "BC\u00adDF\ufeff",
+        "\u2068BCDF\u2069",
+        "https://chat.example/r/\u200bBCDF",
         "http://127.0.0.1:5000/r/BCDF",
         "https://chat.example/r/bcdf/",
         "https://chat.example/r/BC-DF",
@@ -35,6 +41,7 @@ SEPARATORS = st.sampled_from(["", " ", "  ", "-", "–", " - ", ".", "·", "\n",
         "chat.example/sub/r/BCDF",
         "/r/BCDF",
         "Join me: https://chat.example/r/BCDF.",
+        "https://chat.example/r/BCDF see you",
         "<https://chat.example/r/BCDF>, see you there",
     ],
 )
@@ -55,7 +62,6 @@ def test_a_code_is_read_however_it_is_typed_or_pasted(typed: str) -> None:
         "ßß",  # its upper case is SSSS
         "ıbcd",  # dotless, its upper case is IBCD
         "BCDF!",
-        "BCDF\u200b",
         "BCDF WXZB",
         "https://chat.example/",
         "https://chat.example/r/",
