@@ -293,6 +293,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         return wire.history_ack(history)
 
     def _on_leave(self, sid: str, ref: Ref, data: Any) -> wire.Ack:
+        wire.read(wire.Nothing, data)
         self._chat.leave(ref)
         return wire.Ack()
 
@@ -304,6 +305,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
         return carry_out(self._moderation, ref, wire.read_any(wire_moderation.Moderate, data))
 
     def _on_invite(self, sid: str, ref: Ref, data: Any) -> wire_moderation.InviteAck:
+        wire.read(wire.Nothing, data)
         return wire_moderation.InviteAck(self._moderation.invite(ref))
 
 

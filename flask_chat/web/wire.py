@@ -75,7 +75,11 @@ class PostMessage(Struct, frozen=True):
 class TypingChange(Struct, frozen=True):
     """`{"is_typing": true}`, repeated at most every two seconds while it is so."""
 
-    is_typing: bool = True
+    is_typing: bool
+
+
+class Nothing(Struct, frozen=True):
+    """`{}`: events that say all by their name."""
 
 
 class HistoryRequest(Struct, frozen=True):

@@ -169,7 +169,7 @@ def test_who_goes_on_after_five_hundred_refusals_is_shown_the_door(
     ws = mallory.enters()
     with suppress(OSError):
         for _ in range(60):
-            ws.send(*['42["typing",{}]'] * 50)
+            ws.send(*['42["typing",{"is_typing":true}]'] * 50)
 
     assert ws.close_code() is not None
     assert mallory.enters()  # she may come back, as long as she behaves

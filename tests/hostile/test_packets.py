@@ -218,7 +218,7 @@ def test_a_flood_of_namespaces_is_refused_one_by_one(mallory: Mallory) -> None:
         for _ in range(100):
             assert "Invalid namespace" in ws.text()
 
-    ws.send('420["typing",{}]')
+    ws.send('420["typing",{"is_typing":true}]')
     assert ack(0, ws.text())["ok"]
 
 
@@ -226,7 +226,7 @@ def test_acknowledgements_nobody_asked_for_are_passed_over(mallory: Mallory) -> 
     ws = mallory.enters()
     ws.send(*(f"43{number}[1]" for number in range(500)), "43" + "9" * 18 + "[]")
 
-    ws.send('420["typing",{}]')
+    ws.send('420["typing",{"is_typing":true}]')
     assert ack(0, ws.text())["ok"]
 
 
@@ -234,7 +234,7 @@ def test_an_acknowledgement_id_too_long_to_be_a_counter_closes_the_connection(
     mallory: Mallory,
 ) -> None:
     ws = mallory.enters()
-    ws.send("42" + "9" * 5000 + '["typing",{}]')
+    ws.send("42" + "9" * 5000 + '["typing",{"is_typing":true}]')
 
     assert ws.close_code() == 1008
 

@@ -322,7 +322,7 @@ def test_a_reader_that_stops_reading_hurts_only_itself(
         while deaf.sock.recv(1 << 20):
             pass
 
-    talker.send('420["typing",{}]')
+    talker.send('420["typing",{"is_typing":true}]')
     assert '"ok":true' in talker.text()
 
 

@@ -140,6 +140,10 @@ def test_a_repeated_key_is_told_once(place: Place) -> None:
         ("post", b"bytes", "invalid"),
         ("message", {"data": 5}, "invalid"),
         ("typing", {"is_typing": "yes"}, "invalid"),
+        ("typing", {"typing": True}, "invalid"),
+        ("typing", {}, "invalid"),
+        ("leave", "now", "invalid"),
+        ("invite", ["BCDF"], "invalid"),
         ("history", {"limit": 101}, "invalid"),
         ("history", {"limit": 0}, "invalid"),
         ("history", {"before": -1}, "invalid"),
@@ -159,6 +163,50 @@ def test_what_cannot_be_done_is_refused_with_a_reason(
     assert answer["error"]["code"] == code
     assert answer["error"]["message"]
     assert ada.says("still here")["ok"]
+
+
+TEXT: list[Any] = [1, True, [], {}]
+NUMBER: list[Any] = ["1", 1.5, True, [], {}]
+FLAG: list[Any] = ["yes", 1, 0, [], {}]
+
+
+@pytest.mark.parametrize(
+    ("event", "right", "field", "wrong"),
+    [
+        ("post", {"key": "k", "text": "x"}, "key", TEXT),
+        ("post", {"key": "k", "text": "x"}, "text", TEXT),
+        ("post", {"key": "k", "text": "x"}, "reply_to", NUMBER),
+        ("message", {"data": "x"}, "data", TEXT),
+        ("typing", {"is_typing": True}, "is_typing", [*FLAG, None]),
+        ("history", {}, "after", NUMBER),
+        ("history", {}, "before", NUMBER),
+        ("history", {}, "limit", [*NUMBER, None]),
+        ("remove", {}, "target", [*NUMBER, None]),
+        ("moderate", {}, "action", [*TEXT, None]),
+        ("moderate", {"action": "change_room"}, "topic", TEXT),
+        ("moderate", {"action": "change_room"}, "locked", FLAG),
+        ("moderate", {"action": "change_room"}, "knock", FLAG),
+        ("moderate", {"action": "change_room"}, "passcode", TEXT),
+        ("moderate", {"action": "change_room"}, "slow_mode_seconds", NUMBER),
+        ("moderate", {"action": "mute", "seconds": 1}, "member_id", [*TEXT, None]),
+        ("moderate", {"action": "mute", "member_id": "m"}, "seconds", [*NUMBER, None]),
+        ("moderate", {"action": "ban", "member_id": "m"}, "seconds", [*NUMBER, None]),
+        ("moderate", {"action": "ban", "member_id": "m", "seconds": 1}, "network", [*FLAG, None]),
+        ("moderate", {"action": "admit"}, "knock_id", [*TEXT, None]),
+        ("moderate", {"action": "set_role", "member_id": "m"}, "role", [*TEXT, "owner", None]),
+        ("moderate", {"action": "hand_over"}, "member_id", [*TEXT, None]),
+    ],
+)
+def test_a_field_of_another_type_is_refused_and_named(
+    place: Place, event: str, right: dict[str, Any], field: str, wrong: list[Any]
+) -> None:
+    ada = place.open_room().connects()
+
+    answers = [ada.asks(event, {**right, field: value}) for value in wrong]
+
+    assert [answer["ok"] for answer in answers] == [False] * len(wrong)
+    assert {answer["error"]["code"] for answer in answers} == {"invalid"}
+    assert {answer["error"].get("field") for answer in answers} == {field}
 
 
 def test_reserved_event_names_of_a_client_reach_no_handler(place: Place) -> None:
