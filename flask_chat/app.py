@@ -205,10 +205,14 @@ def _secret_key(settings: Settings, backend: Backend) -> str:
             setting=variable("secret_key"),
         )
         return settings.secret_key
+    path = key_path(settings.sqlite_path)
     try:
-        return kept_secret(key_path(settings.sqlite_path))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"The secret key cannot be kept: {error}.") from None
+        return kept_secret(path)
+    except ValueError as error:
+        raise StoreError(f"{error}.") from None
+    except OSError as error:
+        done = "read" if error.filename == str(path) else "written"
+        raise StoreError(f"The secret key {path} cannot be {done} ({error.strerror}).") from None
 
 
 def _flask(settings: Settings, secret_key: str) -> Flask:

@@ -92,7 +92,7 @@ class Settings:
     )
     workers: int = whole(
         1,
-        "processes",
+        "process",
         "How many processes share the port, one for each core. More than one need a redis: store.",
         lowest=1,
         highest=64,

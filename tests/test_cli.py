@@ -43,6 +43,7 @@ def test_every_setting_is_an_option_with_help() -> None:
     words = run("serve", "--help").output
 
     assert all(option(name) in words for name in ABOUT)
+    assert "[default: 1 process]" in " ".join(words.split())
 
 
 def test_the_settings_in_effect_are_shown_with_their_sources(

@@ -351,6 +351,25 @@ def test_a_store_that_cannot_be_used_ends_the_start_with_one_sentence(
     assert content is None or file.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Path.mkdir, "cannot be read (Is a directory)"),
+        (lambda key: key.write_text("short"), "holds no secret key; remove it"),
+    ],
+)
+def test_a_secret_key_that_is_none_ends_the_start_with_one_sentence(
+    tmp_path: Path, make: Callable[[Path], object], words: str
+) -> None:
+    make(tmp_path / "chat.db.key")
+
+    done = run("serve", "--port", "0", store=f"sqlite:///{tmp_path / 'chat.db'}")
+
+    assert done.returncode == 1
+    assert words in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def lookup(house: House, code: str) -> int:
     url = f"{house.server.url}/api/v1/rooms/{code}"
     return requests.get(url, timeout=WAIT_SECONDS).status_code

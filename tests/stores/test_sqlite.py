@@ -676,6 +676,22 @@ def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
     assert copy.read_text() == "precious"
 
 
+@pytest.mark.usefixtures("_in_a_hurry")
+@pytest.mark.parametrize("lock", ["BEGIN IMMEDIATE", "PRAGMA locking_mode = EXCLUSIVE"])
+def test_a_file_in_use_at_the_start_is_told_as_such(path: Path, lock: str) -> None:
+    with opened(path) as place:
+        place.opens("Ada")
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute(lock)
+        shell.execute("SELECT count(*) FROM rooms").fetchone()
+        with pytest.raises(StoreError, match=r"Another program is writing to .* Close it"):
+            SqliteStore(path, Limits(), lambda *_: None)
+
+    with opened(path) as place:
+        assert len(place.store.room_ids()) == 1
+
+
 def test_what_is_no_backup_is_not_restored(path: Path, tmp_path: Path) -> None:
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear Grace, " * 100)

@@ -221,7 +221,7 @@ def check_ours(db: sqlite3.Connection, path: Path) -> int:
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} cannot be read as a chat file ({error}).") from None
+        raise _unusable(path, "cannot be read as a chat file", error) from None
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is not a file of Flask Chat App. It has been left as it is.")
     if version > len(MIGRATIONS):
@@ -262,11 +262,22 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("COMMIT")
     except sqlite3.Error as error:
         db.close()
-        raise StoreError(f"{path} cannot be used ({error}).") from None
+        raise _unusable(path, "cannot be used", error) from None
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _unusable(path: Path, what: str, error: sqlite3.Error) -> StoreError:
+    """Why the file does not open; there is nothing wrong with one that is only in use."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(
+            f"Another program is writing to {path} (a SQLite shell, a copy?). Close it, and start "
+            "again; the file has been left as it is."
+        )
+    return StoreError(f"{path} {what} ({error}).")
 
 
 def migrate(db: sqlite3.Connection, number: int, script: Path) -> None:
