@@ -142,7 +142,7 @@ def create_app(settings: Settings | None = None, *, worker: int | None = None) -
     store, relay, presence, counts, _ = backend
     secret_key = _secret_key(settings, backend)
     app = _flask(settings, secret_key)
-    tokens = Tokens(secret_key)
+    tokens = Tokens(secret_key, store.room)
 
     doors = Doors(store, secret_key, time.time)
     chat = Chat(store, limits, presence=presence, doors=doors)

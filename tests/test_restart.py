@@ -104,6 +104,24 @@ def test_a_browsers_session_outlives_a_restart(house_with: Callable[..., House])
     assert 'data-seq="1"' in again.text or "Ada" in again.text
 
 
+@pytest.mark.parametrize(
+    ("store", "key", "code"),
+    [("memory:", "", "room_ended"), (None, "k" * 32, "token_invalid")],
+)
+def test_whoever_lost_their_key_with_the_room_is_told_that_it_has_ended(
+    house_with: Callable[..., House], store: str | None, key: str, code: str
+) -> None:
+    house = house_with(**({"store": store} if store else {}))
+    ada = house.people.open_room()
+
+    house.restarts(**({"secret_key": key} if key else {}))
+
+    url = f"{house.server.url}/api/v1/rooms/{ada.code}/events"
+    answer = requests.get(url, headers=ada.bearer, timeout=WAIT_SECONDS)
+    assert answer.json()["code"] == code
+    assert lookup(house, ada.code) == (404 if code == "room_ended" else 200)
+
+
 def test_a_key_that_others_can_read_is_warned_of(house_with: Callable[..., House]) -> None:
     house = house_with()
     house.file.with_name("chat.db.key").chmod(0o644)

@@ -23,7 +23,8 @@ export class Ending {
     const { title, text, again } = describeEnd(why, room, Date.now());
     this.#part("title").textContent = title;
     this.#part("text").textContent = text;
-    this.#part("again").hidden = !again;
+    this.#part("again").hidden = again === "";
+    this.#part("again").textContent = again;
     this.#part("copy").hidden = this.#unsent() === "";
     this.#panel.hidden = false;
     return `${title}. ${text}`;
@@ -60,20 +61,22 @@ export function isFinal(code) {
 }
 
 /** @param {ChatError} why @param {string} room @param {number} now */
-export function describeEnd({ code, until }, room, now) {
+export function describeEnd({ code, message, until }, room, now) {
   switch (code) {
     case "room_ended":
     case "room_not_found":
       return {
         title: "This room has ended",
         text: `What was said here is gone from the server, and ${room} may lead to another room one day.`,
-        again: false,
+        // Who hears it from the server and not by the event was away, and so perhaps was the server: people may want to
+        // meet where they were.
+        again: message === "" ? "" : `See where ${room} leads`,
       };
     case "removed":
       return {
         title: "You were removed from this room",
         text: `The host has ended your stay here. The code ${room} leads back in.`,
-        again: true,
+        again: "Join again",
       };
     case "banned":
       return {
@@ -82,19 +85,19 @@ export function describeEnd({ code, until }, room, now) {
           until && !isEndless(until)
             ? `You may come back, but not ${untilWhen(until, now).replace("until", "before")}.`
             : "The host does not let you in again.",
-        again: false,
+        again: "",
       };
     case "left":
       return {
         title: "You have left this room",
         text: `The code ${room} lets you back in.`,
-        again: true,
+        again: "Join again",
       };
     default:
       return {
         title: "You are not in this room any more",
         text: `Join again with the code ${room}.`,
-        again: true,
+        again: "Join again",
       };
   }
 }

@@ -48,6 +48,29 @@ def test_an_ended_room_says_so_and_keeps_what_was_written(
     expect(ada.page.get_by_role("link", name="Back to the lobby").last).to_be_visible()
 
 
+def test_after_a_restart_that_kept_nothing_people_meet_under_the_same_code(
+    person: Person, start_server: Callable[..., RunningServer]
+) -> None:
+    server = start_server()
+    ada, grace = person("Ada", server.url), person("Grace", server.url)
+    code = ada.creates_a_room()
+    grace.joins(code)
+
+    server.stop()
+    start_server(port=server.port)
+
+    for visitor in (ada, grace):
+        expect(visitor.page.get_by_role("heading", name="This room has ended")).to_be_visible()
+        visitor.page.get_by_role("link", name=f"See where {code} leads").click()
+    expect(ada.page.get_by_text(f"There is no room {code}.")).to_be_visible()
+    ada.page.get_by_label("Your name").fill("Ada")
+    ada.page.get_by_role("button", name="Create it").click()
+    ada.is_connected()
+    grace.joins(code)
+    grace.says("here we are again")
+    ada.sees("here we are again")
+
+
 def test_words_for_a_room_that_ended_meanwhile_are_in_the_lobby(
     person: Person, start_server: Callable[..., RunningServer]
 ) -> None:

@@ -31,11 +31,20 @@ test("each end says what happened and whether one can come back", () => {
   const end = (code, until) => describeEnd({ code, message: "", until }, "BCDF", noon);
 
   assert.match(end("room_ended").title, /ended/);
-  assert.equal(end("removed").again, true);
-  assert.equal(end("left").again, true);
+  assert.equal(end("removed").again, "Join again");
+  assert.equal(end("left").again, "Join again");
   assert.match(end("token_invalid").text, /BCDF/);
-  assert.equal(end("banned", at(1)).again, false);
+  assert.equal(end("banned", at(1)).again, "");
   assert.match(end("banned", at(1)).text, /not before \d/);
   assert.match(end("banned", at(24)).text, /not before tomorrow at/);
   assert.doesNotMatch(end("banned", "9999-12-31T23:59:59Z").text, /before/);
+});
+
+test("who was away when the room ended may look whether others meet there again", () => {
+  const told = describeEnd({ code: "room_ended", message: "" }, "BCDF", 0);
+  const refused = describeEnd({ code: "room_ended", message: "This room has ended." }, "BCDF", 0);
+
+  assert.equal(told.again, "");
+  assert.match(refused.again, /BCDF/);
+  assert.equal(refused.title, told.title);
 });

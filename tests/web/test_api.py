@@ -8,8 +8,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_chat.app import create_app
+from flask_chat.chat import Ref
+from flask_chat.domain.rooms import RoomId
 from flask_chat.settings import Settings
 from flask_chat.web.openapi import OPERATIONS, describe
+from flask_chat.web.tokens import Tokens
 
 LIMIT = 4000
 
@@ -139,6 +142,21 @@ def test_a_forged_token_opens_nothing(http: FlaskClient, ada: dict[str, Any], to
 
     assert (answer.status_code, answer.json["code"]) == (401, "token_invalid")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_of_another_key_tells_rooms_that_are_over_from_those_that_are_not(
+    http: FlaskClient, ada: dict[str, Any]
+) -> None:
+    other_key = Tokens("k" * 32)
+    room_id, member_id = ada["room"]["room_id"], ada["me"]["member_id"]
+    over = RoomId(room_id[:-4] + "AAAA")
+
+    answers = {}
+    for name, room in (("here", room_id), ("over", over)):
+        ada["token"] = other_key.mint(Ref(room, member_id))
+        answers[name] = read(http, ada).json["code"]
+
+    assert answers == {"here": "token_invalid", "over": "room_ended"}
 
 
 def test_a_token_of_one_room_opens_no_other(http: FlaskClient, ada: dict[str, Any]) -> None:
