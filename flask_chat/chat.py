@@ -150,7 +150,7 @@ class Chat:
         name = clean_name(name, self._limits.name_characters)
         host = self._new_member(name, "host")
         if code is not None:
-            return self._open(code, host, visitor)
+            return self._open_wanted(code, host, visitor)
         for _ in range(_DRAWS):
             try:
                 return self._open(draw_code(secrets.choice), host, visitor)
@@ -420,6 +420,16 @@ class Chat:
             glyph=glyph_of(member_id),
             role=role,
         )
+
+    def _open_wanted(self, code: Code, host: Member, visitor: Visitor) -> Admission:
+        try:
+            return self._open(code, host, visitor)
+        except CodeTaken as refusal:
+            # True of a locked room, too, which a look-up does not show.
+            raise CodeTaken(
+                f"The code {code} is taken. Choose another one, or create a room with a new code.",
+                **refusal.data,
+            ) from None
 
     def _open(self, code: Code, host: Member, visitor: Visitor) -> Admission:
         room = Room(

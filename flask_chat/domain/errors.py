@@ -73,10 +73,10 @@ class CodeInvalid(ChatError):
 
 
 class CodeTaken(ChatError):
-    """A room with the wanted code exists."""
+    """A room with the wanted code exists, which may be one that nobody can join now."""
 
     code = "code_taken"
-    default_message = "A room with this code exists by now. You can join it."
+    default_message = "This code is taken. Choose another one, or create a room with a new code."
 
 
 class RoomNotFound(ChatError):

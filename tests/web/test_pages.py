@@ -44,6 +44,17 @@ def create(browser: FlaskClient, name: str = "Ada") -> str:
     return answer.location.rpartition("/")[2]
 
 
+def lock(host: FlaskClient, code: str) -> None:
+    token = re.search(r'data-token="([^"]+)"', host.get(f"/r/{code}").text)
+    assert token
+    answer = host.post(
+        f"/api/v1/rooms/{code}/moderation",
+        json={"action": "change_room", "locked": True},
+        headers={"Authorization": f"Bearer {token[1]}"},
+    )
+    assert answer.status_code == 200, answer.text
+
+
 def test_creating_a_room_leads_into_it(ada: FlaskClient) -> None:
     code = create(ada)
 
@@ -74,6 +85,39 @@ def test_a_wrong_code_offers_to_create_that_room_and_creates_nothing(ada: FlaskC
     assert ada.get("/r/ABCD").status_code == 404
 
     assert submit(ada, name="Ada", create="ABCD").location == "/r/ABCD"
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_a_code_that_is_taken_leads_to_a_room_with_another_one(
+    ada: FlaskClient, grace: FlaskClient, is_locked: bool
+) -> None:
+    code = create(ada)
+    if is_locked:
+        lock(ada, code)
+        assert "There is no room" in submit(grace, name="Grace", code=code, join="1").text
+
+    taken = submit(grace, name="Grace", code=code, create=code)
+    assert taken.status_code == 409
+    assert f"The code {code} is taken. Choose another one" in taken.text
+    assert "join it" not in taken.text
+    assert f'name="create" value="{code}"' not in taken.text
+
+    way_out = re.search(r'name="create" value="([^"]+)">Use a new code', taken.text)
+    assert way_out
+    there = submit(grace, name="Grace", code=code, create=way_out[1])
+    assert there.status_code == 303
+    assert there.location != f"/r/{code}"
+
+
+def test_a_taken_code_is_told_in_the_same_words_whether_locked_or_not(
+    ada: FlaskClient, grace: FlaskClient
+) -> None:
+    locked, live = create(ada), create(ada)
+    lock(ada, locked)
+
+    told = [plain(submit(grace, name="Grace", create=code)) for code in (locked, live)]
+
+    assert told[0].replace(locked, "BCDF") == told[1].replace(live, "BCDF")
 
 
 def test_an_invitation_shows_the_lobby_with_the_code_filled_in(
