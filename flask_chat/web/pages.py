@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 from msgspec import structs
 
 from flask_chat.chat import Admission, Chat, Ref
@@ -16,6 +17,7 @@ from flask_chat.domain.errors import (
     PasscodeRequired,
     PasscodeWrong,
     ProofRequired,
+    Refused,
     RoomEnded,
     RoomNotFound,
     TokenInvalid,
@@ -30,12 +32,15 @@ from flask_chat.web.guessing import Client, Guesses
 from flask_chat.web.lines import history_lines, iso
 from flask_chat.web.links import Links
 from flask_chat.web.rates import Rates, sender
-from flask_chat.web.refusals import headers_of, status_of
+from flask_chat.web.refusals import answer, headers_of, status_of
 from flask_chat.web.tokens import Tokens
 
 LINES_ON_PAGE = 50
 # Each is there twice and not compressed (BREACH); scripts ask for older ones when they are wanted.
 EVENTS_ON_PAGE_BYTES = 16_384
+
+_STALE = "This form had expired, as happens when the server starts anew. Please press once more."
+_WITHOUT_COOKIE = "Your browser sent no cookie. Allow this site to set one, and press once more."
 
 
 class Pages:
@@ -68,6 +73,7 @@ class Pages:
         pages.add_url_rule("/r/<typed>", "room", self.room)
         pages.add_url_rule("/r/<typed>/leave", "leave", self.leave, methods=["POST"])
         pages.add_url_rule("/r/<typed>/qr.svg", "qr", self.qr)
+        pages.register_error_handler(CSRFError, self.stale)
         return pages
 
     def lobby(self) -> ResponseReturnValue:
@@ -93,6 +99,23 @@ class Pages:
             return self._lobby(refusal)
         sessions.remember(admission.ref, admission.room.code)
         return _see_other(url_for("pages.room", typed=admission.room.code))
+
+    def stale(self, error: CSRFError) -> ResponseReturnValue:
+        """A form whose token does not count: the lobby with what was typed and a fresh token.
+
+        Nothing of what the form asks for is done, so somebody has to press once more.
+        """
+        try:
+            if request.endpoint == "pages.enter":
+                return self._lobby(Refused(_STALE if request.cookies else _WITHOUT_COOKIE))
+            # Leaving: whom the server does not know any more has left.
+            return (
+                self._lobby(Refused())
+                if any(sessions.refs())
+                else _see_other(url_for("pages.lobby"))
+            )
+        except ChatError as refusal:  # no error handler looks after those of another
+            return answer(refusal)
 
     def last_room(self) -> ResponseReturnValue:
         """To the room this browser was in last, else to the lobby."""
@@ -219,7 +242,9 @@ class Pages:
         self, refusal: ChatError | None = None, code: str = "", invite: str = ""
     ) -> ResponseReturnValue:
         typed = request.form.get("code", "") or code
-        is_missing = isinstance(refusal, RoomNotFound)
+        is_stale = isinstance(refusal, Refused)
+        wanted = request.form.get("create", "")
+        offered = typed if isinstance(refusal, RoomNotFound) else wanted if is_stale else ""
         sessions.browser()
         # Followed a link while many codes are guessed: the form works, and nothing is told yet.
         is_put_off = isinstance(refusal, ProofRequired) and request.method == "GET"
@@ -228,12 +253,13 @@ class Pages:
             name=request.form.get("name", ""),
             code=_shown_code(typed),
             invite=invite or parse_invite(typed) or request.form.get("invite", ""),
-            asks_passcode=isinstance(refusal, PasscodeRequired | PasscodeWrong),
+            asks_passcode=isinstance(refusal, PasscodeRequired | PasscodeWrong)
+            or (is_stale and "passcode" in request.form),
             rooms=[self._card(ref, room) for ref, room in self._my_rooms()],
             error=_shown_error(refusal) if refusal and not is_put_off else None,
             challenge=refusal.data.get("challenge") if refusal else None,
-            wanted_code=request.form.get("create", ""),
-            create_code=parse_code(typed) if is_missing else None,
+            wanted_code=wanted,
+            create_code=_code_or_none(offered),
             name_limit=self._settings.name_limit_characters,
         )
         status = status_of(refusal) if refusal else 200
@@ -260,10 +286,14 @@ def _see_other(url: str) -> ResponseReturnValue:
 
 
 def _shown_code(typed: str) -> str:
+    return _code_or_none(typed) or typed
+
+
+def _code_or_none(typed: str) -> Code | None:
     try:
         return parse_code(typed)
     except CodeInvalid:
-        return typed
+        return None
 
 
 def _shown_error(refusal: ChatError) -> dict[str, Any]:

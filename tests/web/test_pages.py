@@ -33,6 +33,20 @@ def submit(browser: FlaskClient, path: str = "/", **fields: str) -> TestResponse
     return browser.post(path, data={"csrf_token": token[1], **fields})
 
 
+def form_of(page: str) -> dict[str, str]:
+    """What the lobby's form would send, without the buttons."""
+    form = page.partition('id="lobby"')[2].partition("</form>")[0]
+    fields = re.findall(r'<input[^>]* name="(\w+)" value="([^"]*)"', form)
+    assert {"csrf_token", "name", "code"} <= dict(fields).keys()
+    return dict(fields)
+
+
+def cookie_of(browser: FlaskClient) -> str:
+    cookie = browser.get_cookie("flask_chat")
+    assert cookie
+    return cookie.value
+
+
 def plain(page: TestResponse) -> str:
     """The page without the token that makes every form different."""
     return re.sub(r'name="csrf_token" value="[^"]+"', "", page.text)
@@ -151,10 +165,59 @@ def test_what_was_typed_is_still_there_after_a_refusal(ada: FlaskClient) -> None
 
 
 def test_a_form_without_its_token_is_refused(ada: FlaskClient) -> None:
+    ada.get("/")
+
     answer = ada.post("/", data={"name": "Ada", "create": "1"})
 
     assert answer.status_code == 403
     assert "expired" in answer.text
+
+
+def test_a_lobby_left_open_over_a_restart_needs_one_more_press(ada: FlaskClient) -> None:
+    old = form_of(ada.get("/").text)
+    restarted = create_app(Settings()).test_client()
+    restarted.set_cookie("flask_chat", cookie_of(ada))
+
+    fresh = restarted.post("/", data=old | {"name": "Ada & Co", "code": "qrwc", "create": "1"})
+
+    assert fresh.status_code == 403
+    assert "This form had expired" in fresh.text
+    again = form_of(fresh.text)
+    assert (again["name"], again["code"]) == ("Ada &amp; Co", "QRWC")
+    assert restarted.post("/", data=again | {"create": "1"}).status_code == 303
+
+
+def test_the_press_on_create_it_is_offered_again(ada: FlaskClient) -> None:
+    ada.get("/")
+
+    fresh = ada.post("/", data={"name": "Ada", "code": "QRWC", "create": "QRWC"})
+
+    assert 'name="create" value="QRWC"' in fresh.text
+    again = form_of(fresh.text) | {"create": "QRWC"}
+    assert ada.post("/", data=again).location == "/r/QRWC"
+
+
+def test_a_form_that_has_expired_does_nothing(app: Flask, ada: FlaskClient) -> None:
+    code = create(ada)
+
+    ada.post("/", data={"name": "Mallory", "create": "1", "csrf_token": "forged"})
+    kept = ada.post(f"/r/{code}/leave", data={"csrf_token": "forged"})
+    stranger = app.test_client().post(f"/r/{code}/leave")
+
+    assert kept.status_code == 403
+    assert f'href="/r/{code}"' in kept.text
+    assert ada.get("/").text.count('class="room-link"') == 1
+    assert (stranger.status_code, stranger.location) == (303, "/")
+
+
+def test_without_cookies_a_form_says_that_it_needs_one(app: Flask) -> None:
+    browser = app.test_client(use_cookies=False)
+    form = form_of(browser.get("/").text)
+
+    answer = browser.post("/", data=form | {"name": "Ada", "create": "1"})
+
+    assert answer.status_code == 403
+    assert "Your browser sent no cookie" in answer.text
 
 
 def test_a_form_of_another_site_is_refused(ada: FlaskClient) -> None:
