@@ -132,7 +132,7 @@ class LobbyPage {
     const place = find(`#${field.id}-error`, HTMLElement);
     const error = cloneTemplate("error-template");
     find("[data-error-text]", HTMLElement, error).textContent = message;
-    place.replaceChildren(...error.childNodes);
+    place.replaceChildren(error);
     field.setAttribute("aria-invalid", "true");
     field.focus();
   }
