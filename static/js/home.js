@@ -39,7 +39,7 @@ class LobbyPage {
     const name = recall(NAME);
     if (!name || this.#name.value !== "" || this.#name.getAttribute("aria-invalid")) return;
     this.#name.value = name;
-    if (this.#code.value === "") this.#code.focus();
+    if (this.#code.value === "" || this.#code.hasAttribute("aria-invalid")) this.#code.focus();
     else find(".button-join", HTMLButtonElement).focus({ preventScroll: true });
   }
 

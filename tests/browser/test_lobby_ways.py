@@ -15,6 +15,17 @@ def middle_of(element: Locator) -> float:
     return box["y"] + box["height"] / 2
 
 
+def test_a_link_to_no_room_puts_whoever_is_known_on_the_code(person: Person) -> None:
+    ada = person("Ada")
+    ada.creates_a_room()  # from now on the lobby knows her name
+
+    ada.page.goto(f"{ada.url}/r/QRWC")
+
+    expect(ada.page.get_by_text("There is no room QRWC.")).to_be_visible()
+    expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
+    expect(ada.page.get_by_label("Room code")).to_be_focused()
+
+
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 def test_a_complaint_stands_on_one_line_with_its_icon_and_its_button(
     person: Person, viewport: dict[str, int]
