@@ -1,0 +1,49 @@
+"""What there is to see where it is tight, in other colours, and when it is over."""
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import DESK, PHONE, Person
+from tests.people import Place
+from tests.servers import RunningServer
+
+LONG_NAMES = ["Wolfeschlegelsteinhausenbergerdo", "Grace Brewster Murray Hopper RAd", "W" * 32]
+NARROW = {"width": 320, "height": 640}
+
+
+def is_whole(element: Locator) -> bool:
+    """Whether nothing of the element is cut, by itself or by the edge of the window."""
+    return bool(
+        element.evaluate("""element => {
+            const { left, right } = element.getBoundingClientRect();
+            const isClipped = element.scrollWidth > element.clientWidth + 1 &&
+                getComputedStyle(element).overflowX !== "visible";
+            return !isClipped && left >= 0 && right <= innerWidth;
+        }""")
+    )
+
+
+@pytest.mark.parametrize("viewport", [NARROW, PHONE, DESK], ids=["narrow", "phone", "desk"])
+@pytest.mark.parametrize("name", LONG_NAMES, ids=["one word", "words", "wide"])
+def test_a_long_name_is_shown_whole(
+    person: Person, server: RunningServer, viewport: dict[str, int], name: str
+) -> None:
+    place = Place(server.url)
+    host = place.open_room(name).connects()
+    host.says("hello")
+    grace = person("Grace", viewport=viewport)
+    grace.joins(host.code)
+
+    author = grace.bubble("hello").locator(".byline")
+    expect(author).to_contain_text(name)
+    assert is_whole(author)
+    assert is_whole(author.locator(".author"))
+    assert is_whole(author.locator(".when"))
+
+    if viewport != DESK:
+        grace.page.get_by_role("button", name="here. Show people").click()
+    listed = grace.page.locator(".person-name").first
+    expect(listed).to_have_text(name)
+    expect(listed).to_be_visible()
+    assert is_whole(listed)
+    place.close()
