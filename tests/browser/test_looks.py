@@ -47,3 +47,17 @@ def test_a_long_name_is_shown_whole(
     expect(listed).to_be_visible()
     assert is_whole(listed)
     place.close()
+
+
+def test_in_forced_colours_one_sees_whether_one_is_in_the_box(person: Person) -> None:
+    ada = person("Ada", forced_colors="active")
+    ada.creates_a_room()
+    composer = ada.page.locator("#composer")
+    width = "element => parseFloat(getComputedStyle(element).outlineWidth)"
+
+    ada.page.locator("#text").focus()
+    inside = composer.evaluate(width)
+    ada.page.get_by_role("button", name="Room menu").focus()
+
+    assert inside >= 3
+    assert composer.evaluate("element => getComputedStyle(element).outlineStyle") == "none"
