@@ -55,6 +55,14 @@ export class MembersView {
     this.#listening?.abort();
   }
 
+  /** Shows nobody any more: who is here is not told to somebody who is not. */
+  close() {
+    this.stop();
+    if (this.#panel.matches(":popover-open")) this.#panel.hidePopover();
+    this.#panel.hidden = true;
+    this.#button.hidden = true;
+  }
+
   /** @param {Member[]} here @param {Member} me @param {number} now by the server's clock */
   draw(here, me, now) {
     this.#count.textContent = String(here.length);

@@ -377,6 +377,7 @@ class RoomPage {
     this.#draft.flush();
     this.#tools.stop();
     this.#hush.stop();
+    this.#members.close();
     const sentence = this.#ending.show(error, this.#code);
     find("#composer", HTMLFormElement).hidden = true;
     flag(element("room"), "over", true);

@@ -61,3 +61,23 @@ def test_in_forced_colours_one_sees_whether_one_is_in_the_box(person: Person) ->
 
     assert inside >= 3
     assert composer.evaluate("element => getComputedStyle(element).outlineStyle") == "none"
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_nobody_is_here_any_more_when_the_room_has_ended(
+    person: Person, server: RunningServer, viewport: dict[str, int]
+) -> None:
+    place = Place(server.url)
+    host = place.open_room().connects()
+    grace = person("Grace", viewport=viewport)
+    grace.joins(host.code)
+    if viewport == PHONE:
+        grace.page.get_by_role("button", name="here. Show people").click()
+    expect(grace.page.get_by_text("Here now · 2")).to_be_visible()
+
+    assert host.asks("moderate", {"action": "end_room"})["ok"]
+
+    expect(grace.page.get_by_role("heading", name="This room has ended")).to_be_visible()
+    expect(grace.page.get_by_text("Here now")).to_be_hidden()
+    expect(grace.page.locator("#people-button")).to_be_hidden()
+    place.close()
