@@ -65,7 +65,7 @@ def _message(
         "seq": event.seq,
         "moment": event.at,
         "at": iso(event.at),
-        "at_text": event.at.strftime("%H:%M"),
+        "at_text": f"{event.at:%H:%M} UTC",  # the script knows the reader's time zone
         "by": event.by,
         "author": people.get(event.by) if event.by else None,
         "mine": event.by == me,
