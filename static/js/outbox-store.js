@@ -13,7 +13,7 @@ import { keysStarting, recall, remember } from "./lib/storage.js";
 const DATABASE = "flask-chat";
 const OPEN_MS = 2000; // some private windows never answer
 const ANSWER_MS = 5000; // and a database that has opened may still hang
-const FORGET_MS = 30 * 24 * 3_600_000;
+export const FORGET_MS = 30 * 24 * 3_600_000;
 const SETTLE_MS = 60; // for two tabs that write to localStorage at once to see each other
 
 /**

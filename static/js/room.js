@@ -42,7 +42,11 @@ class RoomPage {
   #code = this.#state.room.code;
 
   #timeline = new Timeline();
-  #draft = new Draft(this.#page.roomId ?? "");
+  #draft = new Draft({
+    room_id: this.#page.roomId ?? "",
+    member_id: this.#state.me.member_id,
+    code: this.#code,
+  });
   #announcer = new Announcer(element("announcer"));
   #reading = new Reading(this.#page.roomId ?? "");
   #hasStarted = false;
@@ -218,7 +222,7 @@ class RoomPage {
     this.#members.start();
     this.#invite.start();
     this.#tools.start();
-    this.#composer.start(this.#draft.text);
+    this.#composer.start(this.#draft.take());
     this.#attention.start();
     this.#connection.start();
     this.#wakes.start();

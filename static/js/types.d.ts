@@ -147,6 +147,15 @@ export interface KeptItem extends OutboxItem {
   code: string;
 }
 
+/** What somebody has begun to write, as it is kept. */
+export interface KeptDraft {
+  room_id: string;
+  member_id: string;
+  code: string;
+  text: string;
+  written_at: number;
+}
+
 /** Where an outbox keeps its items, so that they survive a reload. Nothing in here ever throws. */
 export interface ItemStore {
   /** Null when they cannot be read just now. */

@@ -99,6 +99,48 @@ def test_words_for_a_room_that_ended_meanwhile_are_in_the_lobby(
         expect(words).to_have_count(0)
 
 
+def test_half_a_sentence_for_a_room_that_ended_is_in_the_lobby_too(
+    person: Person, server: RunningServer
+) -> None:
+    place = Place(server.url)
+    host = place.open_room().connects()
+    with road_to(server.port) as road:
+        grace = person("Grace", road.url)
+        grace.joins(host.code)
+        road.close()
+        grace.says("written in the tunnel")
+        grace.waits_with("written in the tunnel")
+        grace.writes("half a sen")
+        assert host.asks("moderate", {"action": "end_room"})["ok"]
+        road.open()
+        expect(grace.page.get_by_role("heading", name="This room has ended")).to_be_visible()
+        grace.page.get_by_role("link", name="Back to the lobby").last.click()
+
+        words = grace.page.get_by_role("listitem").filter(has_text="You wrote this in")
+        expect(words).to_contain_text("written in the tunnel\n\nhalf a sen")
+        words.get_by_role("button", name="Discard").click()
+        expect(words).to_have_count(0)
+        grace.page.reload()
+        expect(grace.page.locator("html")).to_have_attribute("data-ready", "")
+        expect(words).to_have_count(0)
+    place.close()
+
+
+def test_a_draft_comes_back_in_its_room_and_is_not_told_as_lost(person: Person) -> None:
+    ada = person("Ada")
+    ada.creates_a_room()
+    ada.writes("half a sen")
+
+    there = ada.page.url
+    ada.page.goto(ada.url)
+    expect(ada.page.get_by_text("You are still in")).to_be_visible()
+    ada.page.wait_for_load_state("networkidle")  # what is unsent is looked for by then
+    expect(ada.page.get_by_role("heading", name="Never sent")).to_be_hidden()
+    ada.page.goto(there)
+
+    expect(ada.page.get_by_placeholder("Message")).to_have_value("half a sen")
+
+
 def test_the_lobby_tells_how_much_waits_in_a_room_that_goes_on(person: Person, road: Road) -> None:
     ada = person("Ada", road.url)
     ada.creates_a_room()
