@@ -345,6 +345,26 @@ def test_what_is_asked_at_the_same_time_is_committed_together(path: Path) -> Non
         assert commits() <= 3
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_very_many_events_are_added_together_or_not_at_all(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    monkeypatch.setattr(sqlite_store, "_REST_SECONDS", 0.05)
+    texts = [f"{number}" for number in range(2 * chat_file._EVENTS_AT_ONCE + 50)]
+    with opened(path) as place:
+        ada = place.opens("Ada")
+        appends = [Append(ada.room_id, posted(ada, text, f"k{text}")) for text in texts]
+        if fails:
+            refuse_event(path, seq=len(texts))
+
+        answer = refused(lambda: place.store.append(appends))
+
+    assert answer == ("unavailable" if fails else "not refused")
+    with opened(path) as after:
+        assert after.texts(ada.room_id) == ([] if fails else texts)
+        assert seqs(after.store.read_after(ada.room_id, 0, 1000))[-1] == len(after.log(ada.room_id))
+
+
 def test_nobody_reads_what_is_not_on_the_disk(path: Path) -> None:
     with opened(path) as place:
         ada = place.opens("Ada")
@@ -607,6 +627,15 @@ def refused(act: Callable[[], object]) -> str:
     except ChatError as refusal:
         return refusal.code
     return "not refused"
+
+
+def refuse_event(path: Path, seq: int) -> None:
+    """Let the file take no event with this number."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.seq = {seq} "
+            "BEGIN SELECT raise(ABORT, 'no'); END"
+        )
 
 
 def count_commits(place: Place) -> Callable[[], int]:

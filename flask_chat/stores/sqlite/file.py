@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,9 @@ _BUSY_MS = 2000
 _SPARE_WAL_BYTES = 64 * 1024 * 1024
 
 # All rows of a kind go in with one step of one statement: Python's lock is let go once for a step,
-# and with a busy event loop each time to get it back takes up to the switch interval.
+# and with a busy event loop each time to get it back takes up to the switch interval. Of events,
+# which are most of what is written, each row is a part of the statement and nothing is taken apart.
+_EVENTS_AT_ONCE = 200  # statements are kept prepared, one for each number of events
 _PUT_ROOMS = """
 INSERT INTO rooms (id, room_id, code, record, deadline)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
@@ -45,11 +48,6 @@ ON CONFLICT (room, name) DO UPDATE SET note = excluded.note"""
 _REMOVE_NOTES = """
 DELETE FROM notes WHERE (room, name) IN (
   SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"""
-_PUT_EVENTS = """
-INSERT INTO events (id, room, seq, data)
-SELECT ?3 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
-       substr(?2, json_extract(value, '$[2]'), json_extract(value, '$[3]'))
-FROM json_each(?1)"""
 # A few at most: people remove one message at a time.
 _REWRITE_EVENT = "UPDATE events SET data = ?2 WHERE id = ?1"
 _REMOVE_ROOMS = "DELETE FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
@@ -158,11 +156,11 @@ class ChatFile:
 
         Raises sqlite3.Error, for instance when the disk is full.
         """
-        events = (*_packed(changes.events), changes.first_id)
-        if not changes.is_more:
-            self._db.execute(_PUT_EVENTS, events)  # a transaction of its own
-            return
         run = self._db.execute
+        puts = list(_put_events(changes))
+        if len(puts) == 1 and not changes.is_more:
+            run(*puts[0])  # a transaction of its own
+            return
         try:
             run("BEGIN IMMEDIATE")
             if changes.removed:
@@ -175,8 +173,8 @@ class ChatFile:
                 run(_PUT_NOTES, (_json(changes.notes),))
             if changes.lifted:
                 run(_REMOVE_NOTES, (_json(changes.lifted),))
-            if changes.events:
-                run(_PUT_EVENTS, events)
+            for put in puts:
+                run(*put)
             for rewritten in changes.rewritten:
                 run(_REWRITE_EVENT, rewritten)
             if changes.dropped:
@@ -294,13 +292,21 @@ def migrate(db: sqlite3.Connection, number: int, script: Path) -> None:
             raise
 
 
-def _packed(events: list[tuple[int, int, bytes]]) -> tuple[str, bytes]:
-    """The events as two parameters: where each stands, and all their bytes."""
-    heads, at = [], 1
-    for room, seq, data in events:
-        heads.append(f"[{room},{seq},{at},{len(data)}]")
-        at += len(data)
-    return f"[{','.join(heads)}]", b"".join([data for _, _, data in events])
+def _put_events(changes: Changes) -> Iterator[tuple[str, list[int | bytes]]]:
+    """What adds the events: statements with their parameters, one where they are not very many."""
+    for start in range(0, len(changes.events), _EVENTS_AT_ONCE):
+        events = changes.events[start : start + _EVENTS_AT_ONCE]
+        values: list[int | bytes] = []
+        for id_, event in enumerate(events, changes.first_id + start):
+            values.append(id_)
+            values.extend(event)
+        yield _put_so_many(len(events)), values
+
+
+@cache
+def _put_so_many(events: int) -> str:
+    rows = ",".join(["(?,?,?,?)"] * events)
+    return f"INSERT INTO events (id, room, seq, data) VALUES {rows}"
 
 
 def _json(rows: object) -> str:
