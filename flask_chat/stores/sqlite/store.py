@@ -40,6 +40,7 @@ from flask_chat.stores.base import (
     StoreError,
 )
 from flask_chat.stores.sqlite.file import Changes, ChatFile, MemberRow, NoteRow, RoomRow
+from flask_chat.stores.sqlite.pause import Pause
 from flask_chat.stores.sqlite.working_copy import Journal, WorkingCopy
 
 log = structlog.get_logger(__name__)
@@ -47,9 +48,6 @@ log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
 _BATCH_LIMIT = 1000  # changes; more wait for the next batch
-# From the start of one commit to the next. A commit costs 0.3 ms of a processor, however little
-# is in it; after a pause it starts at once.
-_PAUSE_SECONDS = 0.004
 _WAITING_LIMIT = 20_000  # changes; more are refused
 # After a fault, everything is refused for this long before the file is tried again.
 _REST_SECONDS = 1.0
@@ -136,6 +134,7 @@ class SqliteStore:
         self._next_number = max((filed.number for filed in self._filed.values()), default=0) + 1
         self._waiting: list[_Change] = []
         self._called = Event()  # something waits, or the store is closing
+        self._pause = Pause()
         self._in_flight: Journal | None = None  # made in the working copy, not committed
         self._settled = Event()  # nothing is in flight
         self._committer: gevent.Greenlet[[], None] | None = None
@@ -285,6 +284,7 @@ class SqliteStore:
         if rest > 0:
             raise Unavailable(retry_after_seconds=round(rest + 0.05, 1))
         self._waiting.append(change)
+        self._pause.note(len(self._waiting))
         if len(self._waiting) == 1:
             self._start()
             self._called.set()
@@ -306,13 +306,11 @@ class SqliteStore:
             self._committer = gevent.spawn(self._commit_all)
 
     def _commit_all(self) -> None:
-        next_at = 0.0
         while self._waiting or not self._closing:
             self._called.wait()
             self._called.clear()
             while self._waiting:
-                gevent.sleep(max(0.0, next_at - time.monotonic()))  # at least to those who read
-                next_at = time.monotonic() + _PAUSE_SECONDS
+                self._pause.wait(self._waiting)
                 batch, self._waiting = self._waiting[:_BATCH_LIMIT], self._waiting[_BATCH_LIMIT:]
                 self._commit(batch)
 
