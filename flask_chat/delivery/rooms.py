@@ -97,16 +97,12 @@ def send_to_all(sends: list[Send], data: bytes) -> list[int]:
     return sent
 
 
-def edited(data: bytes, edits: list[Edit]) -> list[bytes | memoryview]:
-    """The text of the turn as one member gets it, in pieces."""
-    whole, at = memoryview(data), 0
-    pieces: list[bytes | memoryview] = []
+def edited(data: bytes, edits: list[Edit]) -> bytes:
+    """The text of the turn as one member gets it."""
+    pieces: list[bytes] = []
+    at = 0
     for start, end, instead in edits:
-        if start > at:
-            pieces.append(whole[at:start])
-        if instead:
-            pieces.append(instead)
+        pieces += (data[at:start], instead)
         at = end
-    if at < len(data):
-        pieces.append(whole[at:])
-    return pieces
+    pieces.append(data[at:])
+    return b"".join(pieces)

@@ -134,9 +134,9 @@ class Session:
             return None
         room.part(self)
         if room.frames:
-            pieces = edited(room.text(), self._edits or [])
+            text = edited(room.text(), self._edits or [])
             self._edits = None
-            self.put(b"".join(pieces))
+            self.put(text)
         return room
 
     def hold(self) -> int:
@@ -163,19 +163,18 @@ class Session:
         """Send what is kept for this client and `data`, the text of its room, if that goes out."""
         if self.closed:
             return
-        out, self._out = self._out, None
-        pieces: list[bytes | memoryview] = list(out) if out else []
+        out, self._out = self._out or [], None
+        if data and self._edits:
+            data = edited(data, self._edits)
+            self._edits = None
         if data:
-            edits, self._edits = self._edits, None
-            pieces += edited(data, edits) if edits else [data]
+            out.append(data)
         wire = self.wire
-        if not pieces:
-            pass
-        elif self.held or wire is None:
-            self._keep(pieces)
+        if out and (self.held or wire is None):
+            self._keep(out)
             return
-        else:
-            wire.write(bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces))
+        if out and wire is not None:
+            wire.write(out[0] if len(out) == 1 else b"".join(out))
         self.ready()
 
     def ready(self) -> None:
@@ -214,11 +213,11 @@ class Session:
         self._edits.append(edit)
         self._not_straight()
 
-    def _keep(self, pieces: list[bytes | memoryview]) -> None:
+    def _keep(self, out: list[bytes]) -> None:
         """For a client on long polling, or one whose CONNECT is not answered yet."""
-        self._out = [bytes(piece) for piece in pieces]
+        self._out = out
         limit = self.engine.reactor.backlog_limit
-        if limit and sum(map(len, self._out)) > limit:
+        if limit and sum(map(len, out)) > limit:
             self.engine.reactor.later(self.engine.too_slow, self)
         elif self.poll is not None and not self.held:
             self.poll.wake()
