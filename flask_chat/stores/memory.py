@@ -495,11 +495,11 @@ class MemoryStore:
     def _trim(self, log: Log) -> None:
         # A full store is paid for by the room that speaks: it forgets its own oldest events.
         limits = self._limits
-        while len(log) > 1 and (
-            len(log) > limits.history_events
-            or log.bytes > limits.history_bytes
+        while (
+            log.bytes > limits.history_bytes
             or self._bytes > limits.store_bytes
-        ):
+            or len(log) > limits.history_events
+        ) and len(log) > 1:
             self._drop_oldest(log)
 
     def _drop_oldest(self, log: Log) -> Entry:

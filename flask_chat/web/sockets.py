@@ -105,13 +105,13 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
             "invite": self._on_invite,
         }
 
-    def trigger_event(self, event: str, *args: Any) -> Any:
+    def trigger_event(self, event: str, sid: str, *args: Any) -> Any:
         """Called for whatever comes in; the return value is the acknowledgement."""
         if event == "connect":
-            return self._connect(*args)
+            return self._connect(sid, *args)
         if event == "disconnect":
-            return self._disconnect(*args)
-        return self._receive(event, *args)
+            return self._disconnect(sid, *args)
+        return self._receive(event, sid, args[0] if args else {})
 
     def close_member(self, ref: Ref) -> None:
         """Close all connections of somebody who is no longer a member."""
@@ -221,7 +221,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
 
     # What comes in
 
-    def _receive(self, event: str, sid: str, *args: Any) -> Any:
+    def _receive(self, event: str, sid: str, data: Any) -> Any:
         try:
             connection = self._connections.get(sid)
             if connection is None:
@@ -230,7 +230,7 @@ class ChatNamespace(socketio.Namespace):  # type: ignore[misc]
             handler = self._events.get(event)
             if handler is None:
                 raise NotFound(f"There is no event {event[:40]!r}.")
-            return handler(sid, connection.ref, args[0] if args else {})
+            return handler(sid, connection.ref, data)
         except Exception as error:
             return as_ack(error)
 
