@@ -277,7 +277,7 @@ SABOTAGE = (
         (
             Edit(
                 "flask_chat/delivery/shared_presence.py",
-                "            self._drop(server)",
+                "            gevent.spawn(self._drop, server)",
                 "            pass",
             ),
         ),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos import network
 from tests.chaos.run import Chaos, Plan
+from tests.chaos.sabotage import SABOTAGE, Sabotage
 from tests.over_redis.nodes import SERVERS
 from tests.servers import ROOT
 
@@ -89,3 +90,10 @@ def test_a_server_without_a_network_holds_up_nobody(
     print(run.stdout, run.stderr)
     assert run.returncode == 0
     assert " 1 cut off" in run.stdout
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGE, ids=lambda each: each.name)
+def test_what_would_break_a_promise_can_still_be_tried(sabotage: Sabotage) -> None:
+    """`python -m tests.chaos.sabotage` tries them, which takes an hour."""
+    for edit in sabotage.edits:
+        assert (ROOT / edit.file).read_text().count(edit.old) == 1
