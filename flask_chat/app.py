@@ -17,7 +17,7 @@ from whitenoise import WhiteNoise
 from flask_chat import assets
 from flask_chat.addresses import lan_address
 from flask_chat.backend import Backend, make_backend
-from flask_chat.chat import Chat, Ref
+from flask_chat.chat import Chat
 from flask_chat.collector import collect_less
 from flask_chat.delivery import packets
 from flask_chat.delivery.bus import Bus
@@ -27,7 +27,7 @@ from flask_chat.delivery.presence import Presence
 from flask_chat.delivery.relay import Relay
 from flask_chat.delivery.settings import EngineSettings
 from flask_chat.domain.limits import Limits
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.handover import session_prefix
 from flask_chat.moderation import Moderation

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from flask_chat.chat import Ref
 from flask_chat.delivery.bus import Bus
 from flask_chat.delivery.fanout import Fanout
 from flask_chat.delivery.presence import Presence
@@ -11,7 +10,7 @@ from flask_chat.delivery.relay import LocalRelay, Relay
 from flask_chat.delivery.shared_presence import SharedPresence
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import MemberId
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.pacing.base import Counts, GuessRates
 from flask_chat.pacing.local import LocalCounts
 from flask_chat.pacing.shared import SharedCounts

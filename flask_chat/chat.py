@@ -22,18 +22,18 @@ from flask_chat.domain.errors import (
     RoomNotFound,
     ServerFull,
     TokenInvalid,
-    TooFast,
     Unavailable,
 )
 from flask_chat.domain.events import EndReason, Event, LeaveReason, moment, people_in
-from flask_chat.domain.limits import Bucket, Limits
+from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId, Role, glyph_of, hue_of, is_muted
 from flask_chat.domain.messages import Draft, check_draft
 from flask_chat.domain.moderation import muted
 from flask_chat.domain.names import clean_name, free_name, name_keys
-from flask_chat.domain.rooms import Room, RoomId
+from flask_chat.domain.rooms import Ref, Room, RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
+from flask_chat.paces import Paces
 from flask_chat.stores.base import NO_CHANGES, Append, Appended, DoorChanged, NoteChanges, Store
 from flask_chat.stretches import ANSWER_BYTES, newest_part, oldest_part
 from flask_chat.succession import Succession
@@ -43,31 +43,12 @@ from flask_chat.succession import Succession
 WELCOME_EVENTS = 100
 MISSED_EVENTS = 1000
 
-# A page says so every two seconds while somebody types, and once when they stop.
-TYPING_BURST = 6
-TYPING_PER_SECOND = 1
-
-# A host who clears a flood away clicks fast; nobody has to click faster than this.
-MODERATION_BURST = 30
-MODERATION_PER_SECOND = 3
-
-# Hashing one takes 30 ms, and all rooms wait for the same thread.
-PASSCODES_BURST = 5
-PASSCODES_PER_SECOND = 0.1
-
 _HUE_DRAWS = 50  # the last free colour of twelve is missed once in eighty times
 
 _DRAWS = 1000  # with four fifths of all codes in use, one draw in five succeeds
 
 
 _NOBODY = Visitor()  # somebody of whom nothing is known
-
-
-class Ref(NamedTuple):
-    """Which member of which room."""
-
-    room_id: RoomId
-    member_id: MemberId
 
 
 class Admission(NamedTuple):
@@ -122,7 +103,7 @@ class Chat:
         self.when_member_removed: Callable[[Ref], None] = lambda ref: None
         self._clock = clock
         self._presence: Presence[Ref] = presence or LocalPresence(limits.leave_grace_seconds, clock)
-        self._buckets: dict[RoomId, dict[tuple[MemberId, str], Bucket]] = {}  # what they do → rate
+        self.paces = Paces(limits, clock)
         self._rooms_end_from = 0.0  # after a start people have some time to come back
 
     def resume(self) -> None:
@@ -266,23 +247,7 @@ class Chat:
         if is_muted(member, now):
             assert member.muted_until is not msgspec.UNSET
             raise muted(member.muted_until, now)
-        self._pace(ref, "typing", TYPING_BURST, TYPING_PER_SECOND)
-
-    def pace_moderation(self, ref: Ref) -> None:
-        """Count what a host or co-host does. Raises TooFast."""
-        self._pace(ref, "moderation", MODERATION_BURST, MODERATION_PER_SECOND)
-
-    def pace_door(self, ref: Ref) -> None:
-        """Count a look at who knocks or is banned, which takes nothing from what one may do.
-
-        Pages look whenever somebody knocks, and those at the door decide how often. Raises TooFast.
-        """
-        self._pace(ref, "door", MODERATION_BURST, MODERATION_PER_SECOND)
-
-    def pace_passcode(self, ref: Ref) -> None:
-        """Count a change of the room's passcode, whoever makes it. Raises TooFast."""
-        anybody = ref._replace(member_id=MemberId(""))
-        self._pace(anybody, "passcode", PASSCODES_BURST, PASSCODES_PER_SECOND)
+        self.paces.typing(ref)
 
     def append(self, room_id: RoomId, event: Event, notes: NoteChanges = NO_CHANGES) -> Appended:
         """Append one event that has been allowed, and change notes with it.
@@ -297,7 +262,7 @@ class Chat:
     def pace_history(self, ref: Ref) -> None:
         """Count a member's reading of the log. Raises TooFast, TokenInvalid or RoomEnded."""
         self.member(ref)
-        self._pace(ref, "history", self._limits.reads_burst, self._limits.reads_per_second)
+        self.paces.history(ref)
 
     def history(
         self,
@@ -381,7 +346,7 @@ class Chat:
         self._store.remove_room(room_id)
         for member in here:
             self._presence.forget(Ref(room_id, member.member_id))
-        self._buckets.pop(room_id, None)
+        self.paces.forget(room_id)
         self.when_room_removed(room_id)
 
     def _admitted(self, room: Room, name: str, visitor: Visitor) -> Member:
@@ -464,7 +429,7 @@ class Chat:
 
     def _accepted(self, ref: Ref, draft: Draft) -> events.MessagePosted:
         check_draft(draft, self._limits.message_characters)
-        self._pace(ref, "post", self._limits.posts_burst, self._limits.posts_per_second)
+        self.paces.post(ref)
         return events.MessagePosted(
             at=moment(self._clock()),
             by=ref.member_id,
@@ -477,19 +442,6 @@ class Chat:
         wanted = people_in(events)
         people = self._store.members(room_id, wanted)
         return [member for member in people if member.member_id in wanted]
-
-    def _pace(self, ref: Ref, doing: str, burst: float, per_second: float) -> None:
-        buckets = self._buckets.setdefault(ref.room_id, {})
-        bucket = buckets.get((ref.member_id, doing))
-        if bucket is None:
-            bucket = buckets[ref.member_id, doing] = Bucket()
-        wait = bucket.take(burst, per_second, self._clock())
-        if wait:
-            raise TooFast(
-                f"That was too fast: {burst:g} at once, then {per_second:g} a second.",
-                limit=per_second,
-                retry_after_seconds=round(wait + 0.05, 1),
-            )
 
     def _say_gone(self, refs: list[Ref]) -> None:
         """Announce those who are still away, all of them in one go."""

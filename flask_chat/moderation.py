@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from flask_chat.chat import Chat, Ref
+from flask_chat.chat import Chat
 from flask_chat.domain import events
 from flask_chat.domain.doors import PASSCODE, Ban, Knock
 from flask_chat.domain.errors import ChatError, Forbidden, Invalid, NotFound
@@ -28,6 +28,7 @@ from flask_chat.domain.moderation import (
     is_over,
     lasting,
 )
+from flask_chat.domain.rooms import Ref
 from flask_chat.entrance.doors import Doors, check_passcode
 from flask_chat.stores.base import NO_CHANGES, Append, Appended, NoteChanges, Store
 
@@ -212,11 +213,11 @@ class Moderation:
     # Helpers, in the order they are used
 
     def _actor(self, ref: Ref) -> Member:
-        self._chat.pace_moderation(ref)
+        self._chat.paces.moderation(ref)
         return self._chat.member(ref)
 
     def _check_may_look(self, ref: Ref) -> None:
-        self._chat.pace_door(ref)
+        self._chat.paces.door(ref)
         check_moderator(self._chat.member(ref))
 
     def _author_of(self, ref: Ref, target: int) -> MemberId | None:
@@ -255,7 +256,7 @@ class Moderation:
         if not passcode:
             return None
         check_passcode(passcode)  # which takes nothing from the pace
-        self._chat.pace_passcode(ref)
+        self._chat.paces.passcode(ref)
         return self._doors.hash_passcode(passcode)
 
     def _change_room(

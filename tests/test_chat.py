@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_chat.chat import MISSED_EVENTS, WELCOME_EVENTS, Admission, Chat, Ref
+from flask_chat.chat import MISSED_EVENTS, WELCOME_EVENTS, Admission, Chat
 from flask_chat.domain.codes import ALPHABET, Code
 from flask_chat.domain.errors import (
     CodeTaken,
@@ -34,7 +34,7 @@ from flask_chat.domain.events import (
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.messages import Draft
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.stores.base import Appended
 from flask_chat.stores.memory import MemoryStore
 from flask_chat.stretches import ANSWER_BYTES
@@ -789,7 +789,7 @@ def test_nothing_is_kept_of_rooms_that_have_ended() -> None:
             place.disconnects(late)
     place.waits(LEAVE_GRACE)
 
-    assert not any((place.chat._buckets, place.store._rooms, place.store._bytes))
+    assert not any((place.chat.paces._buckets, place.store._rooms, place.store._bytes))
     assert not any((presence._connections, presence._gone_at, presence._deadlines))
 
 

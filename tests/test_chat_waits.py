@@ -7,12 +7,12 @@ from typing import Any
 import gevent
 import pytest
 
-from flask_chat.chat import Chat, Ref, Welcome
+from flask_chat.chat import Chat, Welcome
 from flask_chat.domain.errors import ChatError, RoomEnded, TokenInvalid, Unavailable
 from flask_chat.domain.events import decode_event
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.messages import Draft
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.stores.sqlite.store import SqliteStore
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from flask_chat.chat import PASSCODES_BURST, Ref
 from flask_chat.domain.doors import KNOCK_SECONDS, KNOCKS_LIMIT, KNOCKS_OF_A_NETWORK
 from flask_chat.domain.errors import (
     ChatError,
@@ -20,10 +19,12 @@ from flask_chat.domain.errors import (
     RoomNotFound,
     TooFast,
 )
+from flask_chat.domain.rooms import Ref
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.entrance.passcodes import Passcodes
 from flask_chat.moderation import Moderation
+from flask_chat.paces import PASSCODES_BURST
 from flask_chat.stores.base import Append, Appended
 from tests.test_chat import Place
 

@@ -45,6 +45,7 @@ PART_OF_MODULE = {
     "__main__": "main",
     "addresses": "server",
     "moderation": "chat",
+    "paces": "chat",
     "stretches": "chat",
     "succession": "chat",
     "backend": "app",

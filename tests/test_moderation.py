@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from flask_chat.chat import MODERATION_BURST, Ref
 from flask_chat.domain.errors import (
     Banned,
     ChatError,
@@ -24,10 +23,11 @@ from flask_chat.domain.errors import (
 )
 from flask_chat.domain.events import HostChanged, MessagePosted
 from flask_chat.domain.members import NO_END, Member, MemberId
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.moderation import Moderation
+from flask_chat.paces import MODERATION_BURST
 from flask_chat.stores.base import Append, Appended, Store
 from tests.test_chat import LEAVE_GRACE, Place
 

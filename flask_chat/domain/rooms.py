@@ -6,7 +6,7 @@ store so that nobody has to read 10,000 events to know a topic.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
@@ -31,6 +31,14 @@ from flask_chat.domain.events import (
 from flask_chat.domain.members import Member, MemberId
 
 RoomId = NewType("RoomId", str)
+
+
+class Ref(NamedTuple):
+    """Which member of which room."""
+
+    room_id: RoomId
+    member_id: MemberId
+
 
 # What a `room_changed` may change; every name is one of the event's and one of the record's.
 CHANGEABLE = ("topic", "locked", "knock", "has_passcode", "slow_mode_seconds", "invites")

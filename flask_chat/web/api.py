@@ -6,10 +6,11 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from flask_chat.chat import Chat, Ref
+from flask_chat.chat import Chat
 from flask_chat.domain.codes import parse_code
 from flask_chat.domain.errors import KnockWaiting, TokenInvalid
 from flask_chat.domain.messages import Draft
+from flask_chat.domain.rooms import Ref
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.moderation import Moderation

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from flask_chat.chat import Ref
 from flask_chat.domain.members import MemberId
+from flask_chat.domain.rooms import Ref
 from flask_chat.moderation import Moderation
 from flask_chat.web import wire_moderation as wire
 from flask_chat.web.wire import Ack

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from msgspec import structs
 
-from flask_chat.chat import Admission, Chat, Ref
+from flask_chat.chat import Admission, Chat
 from flask_chat.domain.codes import Code, parse_code, parse_invite
 from flask_chat.domain.errors import (
     ChatError,
@@ -23,7 +23,7 @@ from flask_chat.domain.errors import (
     TokenInvalid,
 )
 from flask_chat.domain.events import decode_event
-from flask_chat.domain.rooms import Room
+from flask_chat.domain.rooms import Ref, Room
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.settings import Settings

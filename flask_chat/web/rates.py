@@ -1,7 +1,6 @@
 """How often one address may do a thing. Guessing codes has rules of its own, in `guessing`.
 
-What members do in their room is paced in `chat`, which knows who they are. Where it is counted is
-next door, in `pacing`.
+What members do in their room is counted in `paces`. Where it is counted is next door, in `pacing`.
 """
 
 import ipaddress

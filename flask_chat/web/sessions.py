@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from flask import session
 
-from flask_chat.chat import Ref
 from flask_chat.domain.codes import Code
 from flask_chat.domain.members import MemberId
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 
 # A cookie holds 4 KB; a room takes about 80 bytes of it once signed.
 _ROOMS_KEPT = 30

@@ -13,7 +13,7 @@ import socketio
 import structlog
 from socketio import exceptions
 
-from flask_chat.chat import Chat, Ref, Welcome
+from flask_chat.chat import Chat, Welcome
 from flask_chat.delivery.fanout import Fanout
 from flask_chat.delivery.relay import Relay
 from flask_chat.domain.errors import (
@@ -27,7 +27,7 @@ from flask_chat.domain.errors import (
 from flask_chat.domain.events import MemberLeft, MemberRemoved, RoomEnded, decode_event, moment
 from flask_chat.domain.limits import Bucket
 from flask_chat.domain.messages import Draft
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.moderation import Moderation
 from flask_chat.pacing.base import Rate
 from flask_chat.stores.base import Appended

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from flask_chat.chat import Ref
 from flask_chat.domain.errors import TokenInvalid
 from flask_chat.domain.members import MemberId
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 
 _ROOM_ID = re.compile(r"r[A-Za-z0-9_-]{22}")
 _LONGEST = 200  # characters; ours has half of them

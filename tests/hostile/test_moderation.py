@@ -10,8 +10,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from flask_chat.chat import MODERATION_BURST, PASSCODES_BURST
 from flask_chat.domain.doors import KNOCKS_OF_A_NETWORK
+from flask_chat.paces import MODERATION_BURST, PASSCODES_BURST
 from tests.people import WAIT_SECONDS, Person, Place
 from tests.servers import RunningServer
 

@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 import pytest
 
-from flask_chat.chat import Chat, Ref
+from flask_chat.chat import Chat
 from flask_chat.domain.errors import Banned, ChatError, Forbidden, Muted, RoomNotFound, TokenInvalid
 from flask_chat.domain.events import (
     Event,
@@ -23,7 +23,7 @@ from flask_chat.domain.events import (
 )
 from flask_chat.domain.limits import Limits
 from flask_chat.domain.messages import Draft
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.entrance.doors import Doors
 from flask_chat.entrance.marks import Visitor
 from flask_chat.moderation import Moderation

@@ -8,8 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_chat.app import create_app
-from flask_chat.chat import Ref
-from flask_chat.domain.rooms import RoomId
+from flask_chat.domain.rooms import Ref, RoomId
 from flask_chat.settings import Settings
 from flask_chat.web.openapi import OPERATIONS, describe
 from flask_chat.web.tokens import Tokens
