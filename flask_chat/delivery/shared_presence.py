@@ -21,7 +21,7 @@ from flask_chat.redis_link.link import Command, Library, Link
 
 log = structlog.get_logger(__name__)
 
-LIBRARY = Library(Path(__file__).parent / "presence.lua")
+LIBRARY = Library("presence", [Path(__file__).parent / "presence.lua"])
 
 _BUCKETS = 16
 _BEATS = 5  # while a server counts as alive

@@ -14,7 +14,7 @@ from flask_chat.redis_link.link import Library, Link
 
 log = structlog.get_logger(__name__)
 
-LIBRARY = Library(Path(__file__).parent / "counts.lua")
+LIBRARY = Library("counts", [Path(__file__).parent / "counts.lua"])
 
 # After a fault nobody waits for Redis again so soon.
 _ALONE_SECONDS = 1.0

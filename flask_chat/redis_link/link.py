@@ -42,11 +42,14 @@ class RedisFault(Exception):
 
 
 class Library:
-    """Functions in Lua. Their names tell the version, so that two programs can run side by side."""
+    """Functions in Lua, from files that follow each other as one source.
 
-    def __init__(self, path: Path) -> None:
-        source = path.read_text(encoding="utf-8")
-        self.version = f"{path.stem}_{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+    Their names tell the version, so that two programs can run side by side.
+    """
+
+    def __init__(self, name: str, files: Iterable[Path]) -> None:
+        source = "\n".join(file.read_text(encoding="utf-8") for file in files)
+        self.version = f"{name}_{hashlib.sha256(source.encode()).hexdigest()[:8]}"
         self.source = source.replace("VERSION", self.version)
 
     def name(self, function: str) -> str:

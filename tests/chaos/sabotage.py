@@ -249,7 +249,7 @@ SABOTAGE = (
         {"doubled"},
         (
             Edit(
-                "flask_chat/stores/redis/rooms.lua",
+                "flask_chat/stores/redis/rooms/events.lua",
                 "local known = call('HGET', keys, by .. ':' .. key)",
                 "local known = call('HGET', keys, '')",
             ),

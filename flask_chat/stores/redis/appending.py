@@ -89,7 +89,7 @@ class Appender:
         """Add it to the call that gathers for its room, if that has so many places left."""
         room_id, event, notes = append
         deadline = records.ends_at(event, self.limits)
-        if deadline is not None:  # in the list before it is so: see rooms.lua
+        if deadline is not None:  # in the list before it is so: see codes.lua
             self.will_end(room_id, deadline)
         call = self._gathering.get(room_id)
         if call is None or call.is_sent or len(call.events) + places > _EVENTS_PER_CALL:

@@ -1,4 +1,4 @@
-"""How rooms, members and events are written down for rooms.lua, and read back."""
+"""How rooms, members and events are written down for rooms/*.lua, and read back."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -141,7 +141,7 @@ def member_from(member_id: bytes | str, record: bytes, *, here: bool) -> Member:
 
 
 def people_from(reply: list[Any]) -> list[Member]:
-    """Members as `members` and `snapshot` of rooms.lua list them."""
+    """Members as `members` and `snapshot` of reading.lua list them."""
     return [member_from(id_, record, here=bool(here)) for id_, record, here in reply]
 
 
@@ -157,13 +157,13 @@ def keys_of(name: str) -> str:
 
 
 def page_from(reply: list[Any]) -> Page:
-    """A page as `page` of rooms.lua gives it."""
+    """A page as `page` of reading.lua gives it."""
     events, start, first_seq, last_seq = reply
     return Page(events, start, first_seq, last_seq)
 
 
 def event_to_words(event: Event, limits: Limits) -> tuple[str, str, str, str]:
-    """The letter of an event and what rooms.lua needs to know of it, besides its body."""
+    """The letter of an event and what events.lua needs to know of it, besides its body."""
     match event:
         case MessagePosted():
             return "p", event.by or "", event.key, _milliseconds(event.at)
@@ -206,7 +206,7 @@ def _moment(word: str | bytes) -> datetime:
 
 
 def _changes(values: Mapping[str, str | bool | int]) -> str:
-    """Fields of a room for `change_room` of rooms.lua."""
+    """Fields of a room for `change_room` of people.lua."""
     return "\0".join(f"{name}={_word(value)}" for name, value in values.items())
 
 
@@ -225,7 +225,7 @@ def ends_at(event: Event, limits: Limits) -> float | None:
 
 
 def refusal(word: bytes, limits: Limits) -> ChatError:
-    """The error that a word of rooms.lua stands for."""
+    """The error that a word of the functions stands for."""
     match word.split(b":"):
         case [b"name_taken"]:
             return NameTaken(field="name")

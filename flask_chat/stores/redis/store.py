@@ -1,7 +1,7 @@
 """The store over Redis: one server, a master watched by Sentinels, or a cluster; Valkey as well.
 
 Everything is in Redis and nothing is kept here, so any number of servers can share it. Each method
-is one call of a function in rooms.lua, but for those about a code or the list of rooms, which have
+is one call of a function in rooms/, but for those about a code or the list of rooms, which have
 slots of their own.
 """
 
@@ -38,7 +38,8 @@ from flask_chat.stores.redis.creating import Creator
 from flask_chat.stores.redis.records import Keys
 from flask_chat.stores.redis.weight import Weight
 
-LIBRARY = Library(Path(__file__).parent / "rooms.lua")
+_PARTS = ("keys", "people", "log", "rules", "events", "coming", "keeping", "reading", "codes")
+LIBRARY = Library("rooms", (Path(__file__).parent / "rooms" / f"{part}.lua" for part in _PARTS))
 
 # Rooms whose time has come are looked at so many at once.
 _DUE_AT_ONCE = 200
