@@ -78,7 +78,7 @@ SABOTAGE = (
         {"doubled"},
         (
             Edit(
-                "flask_chat/stores/memory.py",
+                "flask_chat/stores/memory/store.py",
                 "known = log.seq_by_key.get(key)",
                 "known = log.seq_by_key.get((None, ''))",
             ),

@@ -16,7 +16,9 @@ from flask_chat.domain.limits import Limits
 from flask_chat.domain.members import Member, MemberId
 from flask_chat.domain.rooms import Room, RoomId, subjects_of
 from flask_chat.stores.base import NO_CHANGES, Appended, NoteChanges, StoreError
-from flask_chat.stores.memory import Entry, KeyOf, Log, MemoryStore, RoomState
+from flask_chat.stores.memory.log import Entry, KeyOf, Log
+from flask_chat.stores.memory.room import RoomState
+from flask_chat.stores.memory.store import MemoryStore
 from flask_chat.stores.sqlite.file import ChatFile
 
 Key = TypeVar("Key")

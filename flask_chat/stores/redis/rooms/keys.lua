@@ -26,7 +26,7 @@
 -- is forgotten like all events. Whoever hands events out puts `removed` in their place: `readable`.
 --
 -- The files beside this one follow in the order of store.py, as one library. The rules are those of
--- stores/memory.py, and one test holds them to be the same. A refusal is a
+-- stores/memory, and one test holds them to be the same. A refusal is a
 -- word, with numbers behind colons; records.py next door turns it into an error.
 
 local function call(...) -- redis.call is not there yet while the library is loaded

@@ -1,10 +1,7 @@
-"""Rooms kept in this process: the default, and the reference for the other stores."""
+"""The rules by which rooms change, and the order in which that is told."""
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
-from itertools import islice
 
 from flask_chat.domain.codes import Code
 from flask_chat.domain.errors import (
@@ -29,13 +26,12 @@ from flask_chat.domain.events import (
     RoomChanged,
     decode_event,
     encode_event,
-    numbered,
     people_in,
     redacted,
 )
 from flask_chat.domain.events import RoomEnded as RoomEndedEvent
 from flask_chat.domain.limits import Limits
-from flask_chat.domain.members import Member, MemberId, is_moderator, speaker
+from flask_chat.domain.members import Member, MemberId, is_moderator
 from flask_chat.domain.moderation import (
     Act,
     check_moderator,
@@ -44,7 +40,6 @@ from flask_chat.domain.moderation import (
     refused_to_act,
     refused_to_speak,
 )
-from flask_chat.domain.names import name_keys
 from flask_chat.domain.rooms import Room, RoomId, member_after, room_after, subjects_of
 from flask_chat.stores.base import (
     NO_CHANGES,
@@ -57,148 +52,12 @@ from flask_chat.stores.base import (
     Publish,
     Snapshot,
 )
+from flask_chat.stores.memory.log import Entry, KeyOf, Log
+from flask_chat.stores.memory.room import RoomState
 
 # Those who left keep a record, since their messages are still shown with their name. A room forgets
 # nobody, so it takes in at most this many times the people that may be in it at once.
 _RECORDS_PER_PLACE = 20
-
-KeyOf = tuple[MemberId | None, str]  # who posted, with which key
-Entry = tuple[bytes, KeyOf | None]  # an event as it is kept
-
-
-class Log:
-    """The newest events of one room, and the keys of those that were posted."""
-
-    __slots__ = ("_entries", "bytes", "last_seq", "seq_by_key")
-
-    def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
-        self.seq_by_key: dict[KeyOf, int] = {}
-        self.last_seq = 0
-        self.bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    @property
-    def first_seq(self) -> int:
-        return self.last_seq - len(self._entries) + 1
-
-    def add(self, body: bytes, key: KeyOf | None) -> bytes:
-        data = numbered(body, self.last_seq + 1)
-        self.push((data, key))
-        return data
-
-    def push(self, entry: Entry) -> None:
-        """Add an event that has the next number in it."""
-        data, key = entry
-        self.last_seq += 1
-        self._entries.append(entry)
-        self.bytes += len(data)
-        if key is not None:
-            self.seq_by_key[key] = self.last_seq
-
-    def drop_oldest(self) -> Entry:
-        """Forget the oldest event, which is handed out."""
-        entry = data, key = self._entries.popleft()
-        if key is not None:
-            del self.seq_by_key[key]
-        self.bytes -= len(data)
-        return entry
-
-    def put_back(self, entry: Entry) -> None:
-        """Know the event again that was dropped last."""
-        data, key = entry
-        self._entries.appendleft(entry)
-        self.bytes += len(data)
-        if key is not None:
-            self.seq_by_key[key] = self.first_seq
-
-    def take_back(self) -> int:
-        """Be as before the newest event was added; how many bytes that freed."""
-        data, key = self._entries.pop()
-        self.last_seq -= 1
-        self.bytes -= len(data)
-        if key is not None:
-            del self.seq_by_key[key]
-        return len(data)
-
-    def at(self, seq: int) -> bytes:
-        data, _ = self._entries[seq - self.first_seq]
-        return data
-
-    def keeps(self, seq: int) -> bool:
-        """Whether the event with this number is kept."""
-        return self.first_seq <= seq <= self.last_seq
-
-    def rewrite(self, seq: int, data: bytes) -> int:
-        """Have a kept event read otherwise from now on; how many bytes more that takes."""
-        old, key = self._entries[seq - self.first_seq]
-        self._entries[seq - self.first_seq] = (data, key)
-        self.bytes += len(data) - len(old)
-        return len(data) - len(old)
-
-    def page(self, first: int, last: int) -> Page:
-        """The events from `first`, which is kept or the next one, to `last` or the newest."""
-        events = self._between(first, min(last, self.last_seq))
-        return Page(events, first, self.first_seq, self.last_seq)
-
-    def _between(self, first: int, last: int) -> list[bytes]:
-        if last - first > 1000:  # indexing a deque costs the distance to its nearer end
-            start = first - self.first_seq
-            return [entry[0] for entry in islice(self._entries, start, start + last - first + 1)]
-        return [self.at(seq) for seq in range(first, last + 1)]
-
-
-class RoomState:
-    """All there is of one room."""
-
-    __slots__ = (
-        "deadline",
-        "has_ended",
-        "here",
-        "log",
-        "marks",
-        "members",
-        "names",
-        "notes",
-        "record",
-        "spoke_at",
-        "taken",
-        "version",
-    )
-
-    def __init__(self, record: Room) -> None:
-        self.record = record
-        self.log = Log()
-        self.has_ended = False  # the log has its last event
-        self.members: dict[MemberId, Member] = {}  # everybody there has been
-        self.here: dict[
-            MemberId, int
-        ] = {}  # those here now, in the order they came → with which seq
-        self.names: dict[MemberId, frozenset[str]] = {}  # members, here or gone → their name keys
-        self.taken: set[str] = set()  # all of those keys
-        self.marks: dict[MemberId, str] = {}
-        self.notes: dict[str, str] = {}
-        self.spoke_at: dict[str, datetime] = {}  # in slow mode: by `speaker`
-        self.deadline: float | None = None
-        self.version = 0  # of the door: see `Door`
-
-    def speaker(self, member_id: MemberId) -> str:
-        """Whom slow mode counts what this member says for."""
-        return speaker(member_id, self.marks.get(member_id, ""))
-
-    def claim_name(self, member: Member) -> None:
-        self.free_name(member.member_id)
-        keys = self.names[member.member_id] = name_keys(member.name)
-        self.taken |= keys
-
-    def is_taken(self, name: str, by_others_than: MemberId) -> bool:
-        own = self.names.get(by_others_than, frozenset())
-        return not self.taken.isdisjoint(name_keys(name) - own)
-
-    def free_name(self, member_id: MemberId) -> None:
-        self.taken -= self.names.pop(member_id, frozenset())
 
 
 class MemoryStore:
