@@ -63,6 +63,7 @@ class Server(WSGIServer):
     """Serves a WSGI app on a listening socket, from `start()` until `drain()`."""
 
     handler_class = Handler
+    max_accept = 4  # in a turn of the loop: each is a handshake, and messages come between them
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ import gevent
 from socketio import exceptions
 
 from . import frames, packets
+from .doorway import Doorway
 from .packets import RESERVED, Packet
 from .reading import Stop
 from .session import Session, message
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TASKS_LIMIT = 64  # of one connection, waiting for its handler; more stay in the socket
-_CONNECTS_PER_TURN = 8  # welcomes are dear; those inside go first
 _REFUSED = {"message": "Connection rejected by server"}
 
 # What a connect handler may want to know of the handshake; the rest is not kept.
@@ -56,7 +56,7 @@ class Dispatcher:
         self._engine = engine
         self._may_block = engine.settings.may_block
         self._binary: dict[Session, tuple[Packet, list[bytes]]] = {}  # attachments are coming
-        self._connects = (0, 0)  # in which turn how many CONNECTs were taken
+        self._doorway = Doorway(engine.reactor.later)
 
     # What the engine tells
 
@@ -71,6 +71,7 @@ class Dispatcher:
     def closed(self, session: Session, reason: str) -> None:
         """The transport has gone: tell the handlers of each namespace, then forget the session."""
         self._binary.pop(session, None)
+        self._doorway.leave(session)
         self.run(session, self._gone, session, reason)
 
     def event(self, session: Session, payload: bytes) -> None:
@@ -100,8 +101,8 @@ class Dispatcher:
         if session in self._binary:
             raise ValueError("an attachment was to come")
         packet = packets.parse(text)
-        if packet.kind == packets.CONNECT:
-            self._pace(session)
+        if packet.kind == packets.CONNECT and not self._doorway.enter(session):
+            raise Stop
         if packet.attachments:
             self._binary[session] = (packet, [])
         else:
@@ -155,17 +156,6 @@ class Dispatcher:
         wire = session.wire
         if wire is not None:
             wire.go_on()
-
-    def _pace(self, session: Session) -> None:
-        """Leave CONNECTs beyond a few for the next turn: a storm must not silence the rest."""
-        turn, count = self._connects
-        reactor = self._engine.reactor
-        if turn != reactor.turns:
-            turn, count = reactor.turns, 0
-        if count >= _CONNECTS_PER_TURN and session.wire is not None and reactor.is_turning:
-            reactor.again(session.wire)
-            raise Stop
-        self._connects = (turn, count + 1)
 
     # Tasks
 
@@ -224,7 +214,10 @@ class Dispatcher:
         if session.closed or session.farewell:
             return
         if packet.kind == packets.CONNECT:
-            self._connect(session, namespace, packet.data)
+            try:
+                self._connect(session, namespace, packet.data)
+            finally:
+                self._doorway.leave(session)
             return
         if server.manager.sid_from_eio_sid(session.id, namespace) is None:
             raise NotConnectedError
