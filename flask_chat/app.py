@@ -51,7 +51,9 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
 _LONGEST_TICK_SECONDS = 5.0
-_GATHER_SECONDS = 0.004  # events of a busy room that come over Redis, before they are sent on
+_GATHER_SECONDS = (
+    0.01  # at most: events of a busy room that come over Redis, for those not yet here
+)
 _CLOSES_PER_SECOND = 100  # each costs the next server, its proxy and a client a TLS handshake
 _LAST_WORDS_SECONDS = 1.5  # for clients to get them; one that sleeps gets them from the log
 _SESSION_DAYS = 30

@@ -1,24 +1,15 @@
-"""Who has something to send, and when: at the end of the turn, or together with what comes next.
-
-Where events come from elsewhere, those of one room come one by one, however many are on their way.
-A write costs the same for one frame as for ten, so a room that talks fast waits a little for more.
-A room that does not is sent to at once.
-"""
+"""Who has something to send, and when: at the end of the turn, or together with what comes next."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .rooms import Room
 
 if TYPE_CHECKING:
     from .session import Session
-
-# Company that came so long ago says nothing about what comes next.
-_MEMORY_SECONDS: Final = 0.02
 
 
 class Outbox:
@@ -26,20 +17,30 @@ class Outbox:
 
     def __init__(self, gather_seconds: float, alarm: Callable[[float], None]) -> None:
         """With 0 nothing waits. `alarm` has `flush` called after so many seconds."""
-        self.rooms: list[Room] = []  # that got their first frame in this turn
+        self.rooms: list[Room] = []  # that got their first frame, or their last, in this turn
         self.sessions: list[Session] = []
         self._gather_seconds = gather_seconds
         self._alarm = alarm
-        self._gathering: deque[tuple[float, Room]] = deque()  # when it is to be sent to which
+        self._gathering: dict[Room, float] = {}  # which waits for more, and until when; in order
+
+    def add(self, room: Room, frame: bytes) -> bool:
+        """Send the frame to everybody in the room. Whether there is reason for a turn."""
+        is_news = not room.frames
+        room.add(frame)
+        if is_news or len(room.frames) == room.company.expected:
+            self.rooms.append(room)
+            return True
+        return False
 
     def flush(self) -> None:
         """Send what is due, and what comes of it: a broken connection may be news for its room."""
-        if self._gather_seconds:
+        if self._gather_seconds and (self.rooms or self._gathering):
             self._gather()
         while self.rooms or self.sessions:
             rooms, self.rooms = self.rooms, []
             for room in rooms:
-                room.flush()
+                if room.frames:
+                    room.flush()
             sessions, self.sessions = self.sessions, []
             for session in sessions:
                 session.flush()
@@ -49,16 +50,18 @@ class Outbox:
         now, gathering = monotonic(), self._gathering
         due = []
         for room in self.rooms:
-            if room.has_company and now - room.sent_at < _MEMORY_SECONDS:
-                gathering.append((now + self._gather_seconds, room))
+            if room.company.is_awaited(len(room.frames), now):
+                gathering.setdefault(room, now + self._gather_seconds)
             else:
+                gathering.pop(room, None)
                 due.append(room)
-        while gathering and gathering[0][0] <= now:
-            due.append(gathering.popleft()[1])
+        while gathering:
+            room, until = next(iter(gathering.items()))
+            if until > now:
+                self._alarm(until - now)
+                break
+            del gathering[room]
+            due.append(room)
         for room in due:
-            # company, or it came just too late for that
-            room.has_company = len(room.frames) > 1 or now - room.sent_at < self._gather_seconds
-            room.sent_at = now
+            room.company.sent(len(room.frames), now)
         self.rooms = due
-        if gathering:
-            self._alarm(gathering[0][0] - now)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from .company import Company
+
 if TYPE_CHECKING:
     from .session import Session
 
@@ -24,7 +26,7 @@ Send = Callable[[bytes], int]
 class Room:
     """Those in this process who listen to one room, and what they are about to get."""
 
-    __slots__ = ("frames", "has_company", "members", "room_id", "sends", "sent_at", "size")
+    __slots__ = ("company", "frames", "members", "room_id", "sends", "size")
 
     def __init__(self, room_id: str) -> None:
         self.room_id = room_id
@@ -34,8 +36,7 @@ class Room:
         ] = []  # how each is sent to, in the same places: a flush reads only this
         self.frames: list[bytes] = []  # of this turn
         self.size = 0  # bytes of them
-        self.sent_at = 0.0  # the last text
-        self.has_company = False  # whether frames came together then (`outbox`)
+        self.company = Company()  # how many frames to wait for (`outbox`)
 
     def join(self, member: Session) -> None:
         """One more member."""

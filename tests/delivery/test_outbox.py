@@ -28,9 +28,7 @@ class Street:
         """One turn in which these come for a room."""
         room = self.rooms.get(name) or self._open(name)
         for text in texts:
-            if not room.frames:
-                self.outbox.rooms.append(room)
-            room.add(text.encode())
+            self.outbox.add(room, text.encode())
         self.outbox.flush()
 
     def waits(self, ms: float) -> None:
@@ -85,22 +83,86 @@ def test_what_just_missed_the_last_text_is_a_reason_to_wait_the_next_time(street
     assert street.sent == [(0, "busy", "a"), (1, "busy", "a"), (6, "busy", "aa")]
 
 
-def test_who_waited_in_vain_does_not_wait_again(street: Street) -> None:
+def test_who_waited_in_vain_three_times_does_not_wait_again(street: Street) -> None:
     street.hears("busy", "a", "b")
-    for _ in range(2):
-        street.waits(6)
+    for _ in range(4):
+        street.waits(10)
         street.hears("busy", "c")
     street.waits(10)
 
-    assert street.sent == [(0, "busy", "ab"), (10, "busy", "c"), (12, "busy", "c")]
+    assert [at for at, _, _ in street.sent] == [0, 14, 24, 34, 40]
 
 
 def test_company_of_long_ago_is_forgotten(street: Street) -> None:
     street.hears("busy", "a", "b")
-    street.waits(25)
+    street.waits(105)
     street.hears("busy", "c")
 
-    assert street.sent == [(0, "busy", "ab"), (25, "busy", "c")]
+    assert street.sent == [(0, "busy", "ab"), (105, "busy", "c")]
+
+
+def three_at_a_time(street: Street, texts: int, gap_ms: float = 0.5) -> None:
+    """A room in which three frames come, one after the other, behind each text."""
+    for _ in range(texts):
+        for _ in range(3):
+            street.waits(gap_ms)
+            street.hears("busy", "a")
+
+
+def test_a_text_that_is_complete_is_not_kept_waiting(street: Street) -> None:
+    street.hears("busy", "a", "b")
+    three_at_a_time(street, 1)
+    street.waits(5)
+    street.sent.clear()
+
+    began = (street.now - 1000) * 1000
+    three_at_a_time(street, 4)
+
+    sent = [(round(at - began, 3), text) for at, _, text in street.sent]
+    assert sent == [(1.5, "aaa"), (3, "aaa"), (4.5, "aaa"), (6, "aaa")]
+
+
+def test_now_and_then_it_is_looked_whether_there_are_more_by_now(street: Street) -> None:
+    street.hears("busy", "a", "b")
+    for _ in range(40):
+        three_at_a_time(street, 1)
+        street.waits(6)
+    street.sent.clear()
+    for _ in range(40):
+        three_at_a_time(street, 2, gap_ms=0.4)
+        street.waits(6)
+
+    texts = [text for _, _, text in street.sent]
+    assert texts[:2] == ["aaa", "aaa"]
+    assert texts[-10:] == ["aaaaaa"] * 10
+
+
+def test_who_is_late_twice_is_still_expected(street: Street) -> None:
+    street.hears("busy", "a", "b")
+    three_at_a_time(street, 1)
+    street.waits(6)
+    for _ in range(2):
+        street.hears("busy", "a", "b")
+        street.waits(6)
+    street.sent.clear()
+
+    three_at_a_time(street, 1)
+
+    assert [text for _, _, text in street.sent] == ["aaa"]
+
+
+def test_who_stays_away_is_not_expected_any_more(street: Street) -> None:
+    street.hears("busy", "a", "b")
+    three_at_a_time(street, 1)
+    street.waits(6)
+    for _ in range(3):
+        street.hears("busy", "a", "b")
+        street.waits(6)
+    street.sent.clear()
+
+    street.hears("busy", "a", "b")
+
+    assert [text for _, _, text in street.sent] == ["ab"]
 
 
 def test_each_room_waits_for_itself(street: Street) -> None:

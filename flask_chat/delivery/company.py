@@ -1,0 +1,51 @@
+"""How many frames of a room come together, which decides how long it waits for more.
+
+Where events come from elsewhere, those of one room come one by one, however many are on their way.
+A write costs the same for one frame as for ten, so a room that talks fast waits for as many as came
+together lately, and no longer than a few milliseconds. One that does not is sent to at once.
+"""
+
+from typing import Final
+
+# Company that came so long ago says nothing about what comes next.
+_MEMORY_SECONDS: Final = 0.1
+# What comes so soon behind a text just missed it.
+_JUST_MISSED_SECONDS: Final = 0.004
+# Every so many texts one waits for all the time there is, to see whether there are more by now.
+_LOOK_EVERY: Final = 16
+# So often fewer may come than expected, which then are late, before fewer are expected.
+_PATIENCE: Final = 2
+_ANY_NUMBER: Final = 1 << 30
+
+
+class Company:
+    """Keeps count for one room."""
+
+    __slots__ = ("_count", "_met", "_missed", "expected", "sent_at")
+
+    def __init__(self) -> None:
+        self.expected = 0  # frames that make a text complete; 0: none is waited for
+        self.sent_at = 0.0  # the last text
+        self._count = 0  # how many came together lately
+        self._met = 0  # texts since it was looked how many there are
+        self._missed = 0  # texts, one after the other, that were sent without being complete
+
+    def is_awaited(self, count: int, now: float) -> bool:
+        """Whether more is worth waiting for when there are so many frames."""
+        return count < self.expected and now - self.sent_at < _MEMORY_SECONDS
+
+    def sent(self, count: int, now: float) -> None:
+        """So many go out together."""
+        just_missed = now - self.sent_at < _JUST_MISSED_SECONDS
+        self.sent_at = now
+        if count >= self._count:
+            self._count, self._missed = count, 0
+        elif self._missed < _PATIENCE:
+            self._missed += 1
+        else:
+            self._count, self._missed = count, 0
+        if self._count < 2 and not just_missed:
+            self.expected = self._met = 0
+            return
+        self.expected = self._count if self._met % _LOOK_EVERY else _ANY_NUMBER
+        self._met += 1
