@@ -153,7 +153,7 @@ class _Ear:
         while True:
             try:
                 message = wire.read(_SILENCE_SECONDS)
-            except redis.TimeoutError:
+            except (redis.TimeoutError, TimeoutError):
                 if is_asked:
                     raise
                 is_asked = True

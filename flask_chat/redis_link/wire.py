@@ -1,4 +1,8 @@
-"""One connection to a Redis: bytes out, answers in. This is where redis-py is used."""
+"""One connection to a Redis: bytes out, answers in. This is where redis-py is used.
+
+It makes the connection; what goes over it from then on is a socket and a parser of hiredis, since
+redis-py's own way through a dozen functions cost more than all else that is done with an answer.
+"""
 
 import socket
 import struct
@@ -19,6 +23,9 @@ TIMEOUT_SECONDS = 2.0
 LINK_ERRORS = (redis.ConnectionError, redis.TimeoutError, OSError)
 
 Word = str | bytes | int | float
+
+_CHUNK = 65536  # bytes per read
+_NOTHING = object()  # what the parser says while there is no whole answer
 
 
 def packed(command: tuple[Word, ...]) -> bytes:
@@ -60,21 +67,40 @@ class Wire:
             options |= {"ssl_ca_certs": url.ca, "ssl_certfile": url.cert, "ssl_keyfile": url.key}
         self._connection = make(**options)
         self._connection.connect()
+        self._sock = self._connection._sock
+        self._timeout_seconds = self._patience = timeout_seconds
+        self._reader = hiredis.Reader(
+            protocolError=redis.InvalidResponse,
+            replyError=self._connection._parser.parse_error,
+            notEnoughData=_NOTHING,
+        )
 
     def send(self, data: bytes) -> None:
         """Send packed commands."""
-        self._connection.send_packed_command([data], check_health=False)
+        try:
+            sent = self._sock.send(data)
+            if sent < len(data):
+                self._sock.sendall(data[sent:])
+        except BaseException:
+            self.close()  # a command may be half out
+            raise
 
     def read(self, timeout_seconds: float | None = None) -> Any:
         """The next answer. An error that Redis answers with is returned, not raised."""
-        try:
-            if timeout_seconds is None:
-                return self._connection.read_response(disconnect_on_error=False)
-            return self._connection.read_response(
-                disconnect_on_error=False, timeout=timeout_seconds
-            )
-        except redis.ResponseError as error:
-            return error
+        while (reply := self._reader.gets()) is _NOTHING:
+            self._feed(timeout_seconds or self._timeout_seconds)
+        if isinstance(reply, redis.ConnectionError):  # such as LOADING: no answer to a command
+            raise reply
+        return reply
+
+    def _feed(self, timeout_seconds: float) -> None:
+        if timeout_seconds != self._patience:
+            self._patience = timeout_seconds
+            self._sock.settimeout(timeout_seconds)
+        data = self._sock.recv(_CHUNK)
+        if not data:
+            raise redis.ConnectionError("Redis has closed the connection")
+        self._reader.feed(data)
 
     def ask(self, *command: Word) -> Any:
         """Send one command and read its answer. Raises what Redis answers as an error."""
