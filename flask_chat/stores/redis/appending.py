@@ -66,6 +66,9 @@ class Appender:
         self, appends: Sequence[Append], then: Callable[[list[Appended | ChatError]], None]
     ) -> None:
         """Append, and call `then` with all answers once they are there."""
+        if len(appends) == 1:  # every post
+            self._append(*appends[0], lambda answer: then([answer]))
+            return
         answers: list[Any] = [None] * len(appends)
         missing = len(appends)
 
