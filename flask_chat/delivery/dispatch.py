@@ -119,6 +119,10 @@ class Dispatcher:
             filled = packets.fill(packet.data, attachments)
             self.run(session, self._packet, session, packet._replace(data=filled))
 
+    def keeps_waiting(self, session: Session) -> bool:
+        """Whether its CONNECT is here and has to wait for those of others."""
+        return session in self._doorway
+
     # Running handlers
 
     def run(self, session: Session, task: Callable[..., None], *args: Any) -> None:

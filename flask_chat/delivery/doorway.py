@@ -25,6 +25,10 @@ class Doorway:
         self._coming: set[Session] = set()
         self._waiting: dict[Session, None] = {}
 
+    def __contains__(self, session: object) -> bool:
+        """Whether it stands in the line."""
+        return session in self._waiting
+
     def enter(self, session: Session) -> bool:
         """Whether this one may come in now. Else its socket is not read until it may."""
         wire = session.wire

@@ -37,6 +37,7 @@ class Dispatcher(Protocol):
     def attachment(self, session: Session, data: bytes) -> None: ...
     def opened(self, session: Session, environ: dict[str, Any]) -> None: ...
     def closed(self, session: Session, reason: str) -> None: ...
+    def keeps_waiting(self, session: Session) -> bool: ...
     def farewell(self, session: Session) -> None: ...
     def run(self, session: Session, task: Callable[..., None], *args: Any) -> None: ...
 
@@ -225,7 +226,13 @@ class Engine(EngineInterface):
         self._pong.add(session, late_by=late_by if late_by < _TICK_SECONDS else 0.0)
 
     def _no_pong(self, session: Session, _late_by: float) -> None:
+        if self.dispatcher.keeps_waiting(session):  # what it has sent is not read
+            self._pong.add(session)
+            return
         self.close(session, self.reason.PING_TIMEOUT, code=frames.GOING_AWAY, why="ping timeout")
 
     def _no_connect(self, session: Session, _late_by: float) -> None:
+        if self.dispatcher.keeps_waiting(session):
+            self._connect.add(session)
+            return
         self.close(session, "connect timeout", code=frames.POLICY_VIOLATION, why="no CONNECT")

@@ -149,3 +149,23 @@ def test_all_of_a_crowd_come_in_a_few_at_a_time(start: Callable[..., Server]) ->
     assert took[0] >= PAUSE
     assert took[WIDTH] >= 2 * PAUSE
     assert took[-1] >= 3 * PAUSE
+
+
+@pytest.mark.parametrize(
+    "hurry",
+    [
+        {"connect_timeout_seconds": PAUSE * 1.5},
+        {"ping_interval_seconds": PAUSE / 2, "ping_timeout_seconds": PAUSE / 2},
+    ],
+)
+def test_nobody_is_late_because_of_those_before_them(
+    start: Callable[..., Server], hurry: dict[str, float]
+) -> None:
+    """The time to CONNECT and that to answer a ping do not run out in the line."""
+    server = start(may_block=True, pause=PAUSE, **hurry)
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(server.socket()) for _ in range(2 * WIDTH + 1)]
+        for each in crowd:
+            each.send("40")
+
+        assert crowd[-1].texts(2)[1].startswith("40{")
