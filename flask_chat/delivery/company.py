@@ -13,22 +13,23 @@ _MEMORY_SECONDS: Final = 0.1
 _JUST_MISSED_SECONDS: Final = 0.004
 # Every so many texts one waits for all the time there is, to see whether there are more by now.
 _LOOK_EVERY: Final = 16
-# So often fewer may come than expected, which then are late, before fewer are expected.
-_PATIENCE: Final = 2
+# So often fewer may come than expected before fewer are. A text that waits in vain is a few
+# milliseconds late; one that does not wait for what comes is two writes to everybody.
+_PATIENCE: Final = 6
 _ANY_NUMBER: Final = 1 << 30
 
 
 class Company:
     """Keeps count for one room."""
 
-    __slots__ = ("_count", "_met", "_missed", "expected", "sent_at")
+    __slots__ = ("_count", "_lately", "_met", "expected", "sent_at")
 
     def __init__(self) -> None:
         self.expected = 0  # frames that make a text complete; 0: none is waited for
         self.sent_at = 0.0  # the last text
         self._count = 0  # how many came together lately
         self._met = 0  # texts since it was looked how many there are
-        self._missed = 0  # texts, one after the other, that were sent without being complete
+        self._lately: list[int] = []  # how many, each time since, when it was fewer
 
     def is_awaited(self, count: int, now: float) -> bool:
         """Whether more is worth waiting for when there are so many frames."""
@@ -38,12 +39,10 @@ class Company:
         """So many go out together."""
         just_missed = now - self.sent_at < _JUST_MISSED_SECONDS
         self.sent_at = now
-        if count >= self._count:
-            self._count, self._missed = count, 0
-        elif self._missed < _PATIENCE:
-            self._missed += 1
-        else:
-            self._count, self._missed = count, 0
+        self._lately.append(count)
+        if count >= self._count or len(self._lately) > _PATIENCE:
+            self._count = max(self._lately)
+            self._lately.clear()
         if self._count < 2 and not just_missed:
             self.expected = self._met = 0
             return
