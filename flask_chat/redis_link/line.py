@@ -74,7 +74,7 @@ class Line:
         self._wire: Wire | None = None
         self._process = 0  # which opened the connection
         self._resting_until = 0.0
-        self._worker: gevent.Greenlet[[], None] | None = None
+        self._worker: Any = None  # the greenlet that carries out what waits
         self.is_stale = False  # the node is not what it was: connect anew after this piece
         self.loaded_at: dict[str, float] = {}  # library → when it was sent there
         self.is_closed = False
@@ -97,18 +97,33 @@ class Line:
         self._drop()
 
     def _work(self) -> None:
-        try:
-            while self._waiting:
-                count = min(len(self._waiting), _BATCH_LIMIT)
-                self._carry_out([self._waiting.popleft() for _ in range(count)])
-        finally:
-            self._worker = None
+        """Carry out what waits, and tell those who asked.
 
-    def _carry_out(self, batch: list[Request]) -> None:
+        Who is told may wait for Redis in turn. So while telling this is not the worker, and if that
+        brought another one about, the rest is for that one.
+        """
+        try:
+            while self._waiting and self._worker is gevent.getcurrent():
+                count = min(len(self._waiting), _BATCH_LIMIT)
+                batch = [self._waiting.popleft() for _ in range(count)]
+                replies, error, may_try = self._carry_out(batch)
+                self._worker = None
+                for request, reply in zip(batch, replies, strict=False):
+                    self._tell(request, reply)
+                if error is not None:
+                    self._broke(batch[len(replies) :], error, may_try=may_try)
+                if self._worker is None:
+                    self._worker = gevent.getcurrent()
+        finally:
+            if self._worker is gevent.getcurrent():
+                self._worker = None
+
+    def _carry_out(self, batch: list[Request]) -> tuple[list[Any], Exception | None, bool]:
+        """The answers; if they are not all of them, why, and whether that link was an old one."""
         if self.is_stale:
             self._drop()
         is_fresh = self._wire is None or self._process != os.getpid()
-        answered, replies = 0, []
+        replies: list[Any] = []
         try:
             wire = self._open() if is_fresh else self._wire
             assert wire is not None
@@ -119,20 +134,16 @@ class Line:
                     first = wire.read()
                     if isinstance(first, redis.ResponseError):
                         log.error("Redis does not take our functions", reason=str(first))
-                reply = wire.read()
-                if self._replicas:
-                    replies.append(reply)
-                else:
-                    answered += 1
-                    self._tell(request, reply)
+                replies.append(wire.read())
             if self._replicas:
                 self._await_replicas(wire)
-                for request, reply in zip(batch, replies, strict=True):
-                    answered += 1
-                    self._tell(request, reply)
         except (*LINK_ERRORS, redis.RedisError, ValueError) as error:
+            if self._replicas:
+                replies.clear()
+            self._drop()
             may_try = not is_fresh and not isinstance(error, redis.TimeoutError | TimeoutError)
-            self._broke(batch[answered:], error, may_try=may_try)
+            return replies, error, may_try
+        return replies, None, False
 
     def _pack(self, batch: list[Request]) -> bytes:
         pieces = []
@@ -173,7 +184,6 @@ class Line:
 
     def _broke(self, batch: list[Request], error: Exception, *, may_try: bool) -> None:
         """Ask again what may be asked again, if the link was an old one; else refuse what waits."""
-        self._drop()
         if may_try:
             self._waiting.extendleft(reversed([each for each in batch if each.again]))
             batch = [each for each in batch if not each.again]

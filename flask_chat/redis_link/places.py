@@ -5,6 +5,7 @@ has them all, and Sentinels may say which node that is today.
 """
 
 import binascii
+from functools import lru_cache
 from typing import Protocol
 
 import redis
@@ -13,6 +14,7 @@ from flask_chat.redis_link.urls import Node, RedisUrl
 from flask_chat.redis_link.wire import LINK_ERRORS, Wire
 
 SLOTS = 16384
+_KNOWN_SLOTS = 10_000  # of keys, which are rooms' for the most part
 _LOOK_UP_SECONDS = 0.5  # for each of those who may know where a node is
 
 
@@ -35,6 +37,7 @@ class Places(Protocol):
         """A node said that another has this slot."""
 
 
+@lru_cache(_KNOWN_SLOTS)
 def slot_of(key: str) -> int:
     """The slot of a key: of what stands between { and } in it, else of all of it."""
     start = key.find("{")

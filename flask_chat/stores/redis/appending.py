@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import gevent
-import structlog
 
 from flask_chat.domain.errors import ChatError, Internal
 from flask_chat.domain.events import (
@@ -30,13 +26,11 @@ from flask_chat.stores.redis import records
 from flask_chat.stores.redis.records import Keys
 from flask_chat.stores.redis.weight import Weight
 
-log = structlog.get_logger(__name__)
-
 # Redis does nothing else while a call runs, so one call takes only so many events.
 _EVENTS_PER_CALL = 100
 
 # Of these the second is known for what it is.
-_TWICE = MessagePosted | MessageRemoved | MemberJoined | MemberLeft
+_TWICE = (MessagePosted, MessageRemoved, MemberJoined, MemberLeft)
 
 Sink = Callable[[Appended | ChatError], None]  # gets the answer for one event
 
@@ -58,9 +52,7 @@ class Appender:
             records.limit(limits.history_bytes),
         )
         self._look_at = library.name("look_at")
-        self._gathering: dict[RoomId, _Call] = {}  # calls that have not been sent
-        self._to_tell: deque[Callable[[], None]] = deque()
-        self._teller: gevent.Greenlet[[], None] | None = None
+        self.gathering: dict[RoomId, _Call] = {}  # calls that have not been sent
 
     def append_soon(
         self, appends: Sequence[Append], then: Callable[[list[Appended | ChatError]], None]
@@ -94,9 +86,9 @@ class Appender:
         deadline = records.ends_at(event, self.limits)
         if deadline is not None:  # in the list before it is so: see codes.lua
             self.will_end(room_id, deadline)
-        call = self._gathering.get(room_id)
+        call = self.gathering.get(room_id)
         if call is None or call.is_sent or len(call.events) + places > _EVENTS_PER_CALL:
-            call = self._gathering[room_id] = _Call(self, room_id)
+            call = self.gathering[room_id] = _Call(self, room_id)
             call.add(event, notes, sink)
             self.link.send(call)
         else:
@@ -106,24 +98,6 @@ class Appender:
         """Note that the room is to be looked at by then."""
         rooms = self.keys.rooms
         return self.link.ask(rooms, "FCALL", self._look_at, 1, rooms, room_id, repr(float(at)))
-
-    def over(self, call: _Call, tell: Callable[[], None]) -> None:
-        """A call has its answers, which are told in a greenlet of their own: that may wait."""
-        if self._gathering.get(call.room_id) is call:
-            del self._gathering[call.room_id]
-        self._to_tell.append(tell)
-        if self._teller is None:
-            self._teller = gevent.spawn(self._tell)
-
-    def _tell(self) -> None:
-        try:
-            while self._to_tell:
-                try:
-                    self._to_tell.popleft()()
-                except Exception as error:
-                    log.error("an answer could not be told", exc_info=error)
-        finally:
-            self._teller = None
 
 
 class _Call(Request):
@@ -153,21 +127,27 @@ class _Call(Request):
         return tuple(self._words)
 
     def done(self, reply: Any) -> None:
+        self._close()
         if isinstance(reply, bytes):
             refusal = records.refusal(reply, self._appender.limits)
-            self._appender.over(self, lambda: self._answer([refusal for _ in self.events]))
-        else:
-            self._appender.over(self, lambda: self._done(reply[0], reply[1:]))
+            self._answer([refusal] * len(self.events))
+            return
+        answers = [
+            self._read(body, answer)
+            for (body, _), answer in zip(self.events, reply[1:], strict=True)
+        ]
+        self._appender.weight.add(self.room_id, reply[0], lambda: self._answer(answers))
 
     def failed(self, error: Exception) -> None:
+        self._close()
         refusal = error if isinstance(error, ChatError) else Internal()
-        self._appender.over(self, lambda: self._answer([refusal for _ in self.events]))
+        self._answer([refusal] * len(self.events))
 
-    def _done(self, grown: int, replies: list[Any]) -> None:
-        answers = [
-            self._read(body, reply) for (body, _), reply in zip(self.events, replies, strict=True)
-        ]
-        self._appender.weight.add(self.room_id, grown, lambda: self._answer(answers))
+    def _close(self) -> None:
+        """Take no more events."""
+        gathering = self._appender.gathering
+        if gathering.get(self.room_id) is self:
+            del gathering[self.room_id]
 
     def _read(self, body: bytes, answer: Any) -> Appended | ChatError:
         if isinstance(answer, int):
