@@ -51,7 +51,7 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
 _LONGEST_TICK_SECONDS = 5.0
-_GATHER_SECONDS = 0.01  # at most: what a busy room gets over Redis, for more of it
+_GATHER_SECONDS = 0.006  # what a busy room gets over Redis waits so long for more of it
 _CLOSES_PER_SECOND = 100  # each costs the next server, its proxy and a client a TLS handshake
 _LAST_WORDS_SECONDS = 1.5  # for clients to get them; one that sleeps gets them from the log
 _SESSION_DAYS = 30

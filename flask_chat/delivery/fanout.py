@@ -41,8 +41,10 @@ class Fanout(Manager):
         if room is None:
             return
         start = room.size
-        if self.engine.outbox.add(room, self._frame(name, payload)):
+        if not room.frames:
+            self.engine.outbox.rooms.append(room)
             self.engine.reactor.wake()
+        room.add(self._frame(name, payload))
         if skip is not None:
             session = self._sessions.get(skip)
             if session is not None and session.room is room:

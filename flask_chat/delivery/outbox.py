@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -17,20 +18,11 @@ class Outbox:
 
     def __init__(self, gather_seconds: float, alarm: Callable[[float], None]) -> None:
         """With 0 nothing waits. `alarm` has `flush` called after so many seconds."""
-        self.rooms: list[Room] = []  # that got their first frame, or their last, in this turn
+        self.rooms: list[Room] = []  # that got their first frame in this turn
         self.sessions: list[Session] = []
         self._gather_seconds = gather_seconds
         self._alarm = alarm
-        self._gathering: dict[Room, float] = {}  # which waits for more, and until when; in order
-
-    def add(self, room: Room, frame: bytes) -> bool:
-        """Send the frame to everybody in the room. Whether there is reason for a turn."""
-        is_news = not room.frames
-        room.add(frame)
-        if is_news or len(room.frames) == room.company.expected:
-            self.rooms.append(room)
-            return True
-        return False
+        self._gathering: deque[tuple[float, Room]] = deque()  # when it is to be sent to which
 
     def flush(self) -> None:
         """Send what is due, and what comes of it: a broken connection may be news for its room."""
@@ -39,8 +31,7 @@ class Outbox:
         while self.rooms or self.sessions:
             rooms, self.rooms = self.rooms, []
             for room in rooms:
-                if room.frames:
-                    room.flush()
+                room.flush()
             sessions, self.sessions = self.sessions, []
             for session in sessions:
                 session.flush()
@@ -51,17 +42,13 @@ class Outbox:
         due = []
         for room in self.rooms:
             if room.company.is_awaited(len(room.frames), now):
-                gathering.setdefault(room, now + self._gather_seconds)
+                gathering.append((now + self._gather_seconds, room))
             else:
-                gathering.pop(room, None)
                 due.append(room)
-        while gathering:
-            room, until = next(iter(gathering.items()))
-            if until > now:
-                self._alarm(until - now)
-                break
-            del gathering[room]
-            due.append(room)
+        while gathering and gathering[0][0] <= now:
+            due.append(gathering.popleft()[1])
         for room in due:
             room.company.sent(len(room.frames), now)
         self.rooms = due
+        if gathering:
+            self._alarm(gathering[0][0] - now)
