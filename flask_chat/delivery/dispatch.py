@@ -56,7 +56,7 @@ class Dispatcher:
         self._engine = engine
         self._may_block = engine.settings.may_block
         self._binary: dict[Session, tuple[Packet, list[bytes]]] = {}  # attachments are coming
-        self._doorway = Doorway(engine.reactor.later)
+        self._doorway = Doorway(engine.reactor.later, engine.called)
 
     # What the engine tells
 

@@ -19,9 +19,17 @@ _WIDTH: Final = 8
 class Doorway:
     """Who is coming in, and who waits to, in the order they came."""
 
-    def __init__(self, after_turn: Callable[[Callable[[], None]], None]) -> None:
-        """`after_turn` has something called when what a turn has made is sent."""
+    def __init__(
+        self,
+        after_turn: Callable[[Callable[[], None]], None],
+        called: Callable[[Session], None],
+    ) -> None:
+        """`after_turn` has something called when what a turn has made is sent.
+
+        `called` hears of each one that has stood in the line and will be read again.
+        """
         self._after_turn = after_turn
+        self._called = called
         self._coming: set[Session] = set()
         self._waiting: dict[Session, None] = {}
 
@@ -54,4 +62,5 @@ class Doorway:
             del self._waiting[called]
             if called.wire is not None and not called.closed:
                 self._coming.add(called)
+                self._called(called)
                 called.wire.go_on()

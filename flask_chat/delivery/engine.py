@@ -231,6 +231,12 @@ class Engine(EngineInterface):
             return
         self.close(session, self.reason.PING_TIMEOUT, code=frames.GOING_AWAY, why="ping timeout")
 
+    def called(self, session: Session) -> None:
+        """It has stood in the line: what it has sent meanwhile is read from now on."""
+        for deadlines in (self._pong, self._connect):
+            if deadlines.remove(session):
+                deadlines.add(session)
+
     def _no_connect(self, session: Session, _late_by: float) -> None:
         if self.dispatcher.keeps_waiting(session):
             self._connect.add(session)

@@ -59,7 +59,7 @@ class Appender:
     ) -> None:
         """Append, and call `then` with all answers once they are there."""
         if len(appends) == 1:  # every post
-            self._append(*appends[0], lambda answer: then([answer]))
+            self._append(appends[0], lambda answer: then([answer]), 1)
             return
         answers: list[Any] = [None] * len(appends)
         missing = len(appends)
