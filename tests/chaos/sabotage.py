@@ -262,11 +262,10 @@ SABOTAGE = (
         (
             Edit(
                 "flask_chat/stores/redis/appending.py",
-                "        self._appender.over(self, lambda: self._answer([refusal for _ in "
-                "self.events]))\n\n    def _done",
-                "        self._appender.over(self, lambda: self._answer(\n"
-                "            [Appended(1, body, is_new=True) for body, _ in self.events]))\n\n"
-                "    def _done",
+                "        self._answer([refusal] * len(self.events))\n\n    def _close",
+                "        self._answer(\n"
+                "            [Appended(1, body, is_new=True) for body, _ in self.events])\n\n"
+                "    def _close",
             ),
         ),
         options=REDIS,
