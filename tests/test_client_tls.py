@@ -171,7 +171,7 @@ def test_what_requests_trusts_is_trusted(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
 
     assert tls.trusted_by_requests(f"https://localhost:{echo.port}") == bundle
-    tls.context(bundle)
+    assert tls.context(bundle) is tls.context(bundle), "two hundred who come back read it once"
 
 
 class Nobody:

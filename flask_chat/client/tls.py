@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,10 +90,13 @@ class TurnTakingSocket(ssl.SSLSocket):
                 raise TimeoutError("timed out")
 
 
+@lru_cache(
+    maxsize=8
+)  # reading all authorities takes 20 ms and more, and many may come back at once
 def context(trusted: Path) -> ssl.SSLContext:
     """What checks certificates and takes turns: for the authorities in a file or folder.
 
-    Those the system trusts are trusted, too. Raises OSError.
+    Those the system trusts are trusted, too. They are read once. Raises OSError.
     """
     made = ssl.create_default_context()
     made.sslsocket_class = TurnTakingSocket
