@@ -12,6 +12,7 @@ class Road:
     def __init__(self, port: int) -> None:
         self._upstream = port
         self._is_open = True
+        self._is_silent = False
         self._swallows_upgrades = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._lines: set[asyncio.StreamWriter] = set()  # both ends of the WebSockets among them
@@ -37,13 +38,16 @@ class Road:
     def open(self) -> None:
         """Let connections through again."""
         self._is_open = True
+        self._is_silent = False
 
-    def fall_silent(self, everywhere: bool = False) -> None:
-        """Take nothing more from the WebSockets there are now and close none; new ones work.
+    def fall_silent(self) -> None:
+        """Take nothing more from the WebSockets there are now and close none; new ones work."""
+        self._loop.call_soon_threadsafe(self._fall_silent, self._lines)
 
-        Or from all connections there are now.
-        """
-        self._loop.call_soon_threadsafe(self._fall_silent, everywhere)
+    def fall_silent_everywhere(self) -> None:
+        """Take nothing more from anybody, also not from those who come; close none."""
+        self._is_silent = True
+        self._loop.call_soon_threadsafe(self._fall_silent, self._writers)
 
     def lose_answers(self) -> None:
         """On the WebSockets there are now, let through what browsers send but no answers."""
@@ -80,8 +84,8 @@ class Road:
         for writer in list(self._writers):
             writer.transport.abort()
 
-    def _fall_silent(self, everywhere: bool) -> None:
-        for writer in self._writers if everywhere else self._lines:
+    def _fall_silent(self, writers: set[asyncio.StreamWriter]) -> None:
+        for writer in writers:
             writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def _lose_answers(self) -> None:
@@ -99,6 +103,8 @@ class Road:
             writer.transport.abort()
             return
         self._writers |= {writer, back}
+        if self._is_silent:
+            self._fall_silent({writer, back})
         self._from_server.add(back)
         with suppress(OSError, asyncio.CancelledError):
             await asyncio.wait(
