@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,7 +60,7 @@ class TurnTakingSocket(ssl.SSLSocket):
 
     def shutdown(self, how: int) -> None:
         """End the line at once; whoever waits in `recv` hears of it."""
-        with self._turn:
+        with self._turn if self._is_ready else nullcontext():
             super().shutdown(how)
 
     @property
@@ -90,13 +91,12 @@ class TurnTakingSocket(ssl.SSLSocket):
                 raise TimeoutError("timed out")
 
 
-@lru_cache(
-    maxsize=8
-)  # reading all authorities takes 20 ms and more, and many may come back at once
+@lru_cache(maxsize=8)
 def context(trusted: Path) -> ssl.SSLContext:
     """What checks certificates and takes turns: for the authorities in a file or folder.
 
-    Those the system trusts are trusted, too. They are read once. Raises OSError.
+    Those the system trusts are trusted, too. All are read once, since that takes 20 ms and more and
+    many lines may come back at once. Raises OSError.
     """
     made = ssl.create_default_context()
     made.sslsocket_class = TurnTakingSocket
